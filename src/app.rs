@@ -16,13 +16,13 @@ use tokio::sync::Notify;
 pub struct App {
     /// The database.
     pub db: Db,
-    /// The lines in which scans wait.
+    /// The queue of scans.
     pub scans: Arc<Scans>,
-    /// How refreshes are run; holds the clock.
+    /// The settings of refreshes. They hold the clock.
     pub refresh: RefreshSettings,
-    /// Tells the scheduler that a segment waits for its refresh.
+    /// Wakes the scheduler when a segment waits for its refresh.
     pub pending: Arc<Notify>,
-    /// What those who listen to refreshes share.
+    /// The newest refreshes, for subscriptions.
     pub live: Arc<Live>,
     /// Wakes the follower of instant segments after a change.
     pub changed: Arc<Notify>,
@@ -48,7 +48,7 @@ impl App {
         self.refresh.clock.now()
     }
 
-    /// Returns what delivers the messages of webhooks.
+    /// Returns a [`Delivery`], which sends the messages of webhooks.
     pub fn delivery(&self) -> Delivery {
         Delivery {
             db: self.db.for_long_work(),
@@ -57,10 +57,7 @@ impl App {
         }
     }
 
-    /// Runs a scan of an API key over the database, when its turn has come; see [`Scans::run`].
-    ///
-    /// # Errors
-    /// Those of [`Scans::run`].
+    /// Waits in the queue of an API key, and then runs a scan over the database. Fails as [`Scans::run`].
     pub async fn scan<T, W>(&self, key: Option<i64>, work: W) -> Result<T, Error>
     where
         T: Send + 'static,

@@ -1,27 +1,27 @@
-//! The only place that asks what time it is.
+//! The only module that reads the current time.
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tells the time, in whole microseconds as Postgres keeps it.
+/// The source of the current time, in whole microseconds as Postgres stores it.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The time of this machine.
     #[default]
     System,
-    /// The time of this machine, so much later or earlier: for the demo, whose data is of another time.
+    /// The time of this machine plus an offset, for the demo, whose data is from another time.
     Shifted(Duration),
-    /// A fixed time, until it is set: for `--now` and tests.
+    /// A time that stands still until it is set, for `--now` and tests.
     Manual(Arc<Mutex<DateTime<Utc>>>),
 }
 
 impl Clock {
-    /// A clock that always shows this instant.
+    /// Returns a clock that stands still at this time.
     pub fn standing_at(now: DateTime<Utc>) -> Clock {
         Clock::Manual(Arc::new(Mutex::new(now)))
     }
 
-    /// A clock that goes on from this instant.
+    /// Returns a clock that starts at this time and runs.
     pub fn going_from(start: DateTime<Utc>) -> Clock {
         Clock::Shifted(start - Clock::System.now())
     }
@@ -40,7 +40,7 @@ impl Clock {
         now.trunc_subsecs(6)
     }
 
-    /// Sets a manual clock; the others go on as they do.
+    /// Sets a manual clock. Does nothing to other clocks.
     pub fn set(&self, now: DateTime<Utc>) {
         if let Clock::Manual(current) = self {
             *current.lock().unwrap_or_else(PoisonError::into_inner) = now;

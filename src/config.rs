@@ -40,7 +40,7 @@ pub struct DatabaseSettings {
     #[arg(long, env = "ROLLCALL_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
-    /// How many connections to Postgres requests share at most.
+    /// The largest number of connections to Postgres that requests share.
     #[arg(
         long,
         env = "ROLLCALL_CONNECTIONS",
@@ -133,7 +133,7 @@ pub struct ImportFlags {
 }
 
 impl ImportFlags {
-    /// Returns the settings of the database that were given.
+    /// Returns the given flags that are stored as settings of the database.
     pub fn given(&self) -> Vec<GivenSetting> {
         let keep_undo = self.keep_undo.iter();
         keep_undo
@@ -141,7 +141,7 @@ impl ImportFlags {
             .collect()
     }
 
-    /// Returns how imports are run by this clock. By default files wait in the data directory, in one directory per
+    /// Returns the settings of imports. By default uploaded files wait in the data directory, in one directory per
     /// database, so that one server never deletes another's uploads as leftovers.
     pub fn settings(
         &self,
@@ -169,21 +169,21 @@ impl ImportFlags {
     }
 }
 
-/// Where the messages of webhooks may go.
+/// Which URLs webhooks may have.
 #[derive(Debug, Clone, Default, Args)]
 pub struct WebhookFlags {
-    /// Allow webhooks with plain http: their messages can be read on the way.
+    /// Allow webhooks over plain http. Their messages can then be read on the network.
     #[arg(long, env = "ROLLCALL_WEBHOOK_ALLOW_HTTP", global = true)]
     pub webhook_allow_http: bool,
 
-    /// Allow webhooks in private networks and on this machine: administrators of the API can then reach what this server
-    /// reaches.
+    /// Allow webhooks to private networks and to this machine. Administrators of the API can then send requests to
+    /// everything that this server can reach.
     #[arg(long, env = "ROLLCALL_WEBHOOK_ALLOW_PRIVATE", global = true)]
     pub webhook_allow_private: bool,
 }
 
 impl WebhookFlags {
-    /// Returns how messages are sent by a server that is reached below a path.
+    /// Returns the settings of webhooks for a server with this base path.
     pub fn settings(&self, base_path: String) -> WebhookSettings {
         let rules = SendRules {
             allow_http: self.webhook_allow_http,
@@ -200,23 +200,28 @@ pub struct ListenSettings {
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:7655", value_parser = parse_address)]
     pub listen: SocketAddr,
 
-    /// The path below which everything is served, such as `/crm`, for a proxy that hands on whole paths; none if absent.
+    /// The path below which everything is served, such as `/crm`, for a proxy that forwards whole paths. Without it,
+    /// everything is served below `/`.
     #[arg(long, env = "ROLLCALL_BASE_PATH", value_name = "PATH", value_parser = parse_base_path)]
     base_path: Option<String>,
 
-    /// An origin, such as `https://app.example.com`, whose pages may open WebSockets and ask a server without keys, besides the server's own; may be given several times, or with commas.
+    /// An origin, such as `https://app.example.com`, whose pages may open WebSockets and send requests to a server
+    /// without API keys. The server's own pages always may. Repeat the flag or use commas for several origins.
     #[arg(long, env = "ROLLCALL_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
 
-    /// What the requests of one API key may cost in a minute, or those of one address on a server without keys; unlimited if absent.
+    /// How much the requests of one API key may cost per minute. On a server without API keys, the limit applies to
+    /// each address. Unlimited if absent.
     #[arg(long, env = "ROLLCALL_RATE_LIMIT", value_name = "COST_PER_MINUTE", value_parser = parse_count)]
     pub rate_limit: Option<NonZeroU32>,
 
-    /// The address and port of `/metrics` for Prometheus, such as `127.0.0.1:9655`; not served if absent. No API key is needed there.
+    /// The address and port of `/metrics` for Prometheus, such as `127.0.0.1:9655`. Not served if absent. No API key is
+    /// needed there.
     #[arg(long, env = "ROLLCALL_METRICS_LISTEN", value_name = "ADDRESS", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
 
-    /// How many seconds a server goes on answering after SIGTERM, while `/health/ready` answers 503, so that a load balancer notices first.
+    /// How many seconds the server keeps answering after SIGTERM. Meanwhile `/health/ready` answers 503, so that load
+    /// balancers stop sending requests.
     #[arg(long, env = "ROLLCALL_DRAIN", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=600))]
     pub drain: u16,
 
@@ -242,7 +247,7 @@ pub struct ListenSettings {
 }
 
 impl ListenSettings {
-    /// Returns the path below which everything is served; empty if there is none.
+    /// Returns the path below which everything is served, or an empty text if there is none.
     pub fn base_path(&self) -> String {
         self.base_path.clone().unwrap_or_default()
     }
@@ -251,22 +256,23 @@ impl ListenSettings {
 /// Limits of requests, and how requests are answered.
 #[derive(Debug, Clone, Args)]
 pub struct AnswerSettings {
-    /// What an operation may cost at most: about one point for each object that it can return.
+    /// The highest cost that an operation may have: about one point for each object that it can return.
     #[arg(long, env = "ROLLCALL_MAX_COST", default_value_t = Limits::default().cost, value_name = "COST")]
     max_cost: u64,
 
-    /// How large an answer may be, in MiB: its texts and JSON documents. Larger answers are refused with TOO_LARGE.
+    /// The largest size of an answer in MiB, counting its texts and JSON documents. Larger answers are refused with
+    /// TOO_LARGE.
     #[arg(long, env = "ROLLCALL_MAX_ANSWER", default_value_t = 32, value_name = "MIB",
         value_parser = clap::value_parser!(u16).range(1..=1024))]
     max_answer: u16,
 
-    /// How much memory large answers may take together, in MiB, while they are made and until they are read. Beyond it
-    /// answers of more than 1 MiB are refused with UNAVAILABLE.
+    /// How much memory large answers may take together, in MiB, while they are made and until they are read. Above this
+    /// limit, answers of more than 1 MiB are refused with UNAVAILABLE.
     #[arg(long, env = "ROLLCALL_ANSWER_MEMORY", default_value_t = 128, value_name = "MIB",
         value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     answer_memory: u32,
 
-    /// How many seconds a request may take. Then it and its statements are stopped with TIMEOUT.
+    /// How many seconds a request may take. After that, it and its statements are stopped with TIMEOUT.
     #[arg(long, env = "ROLLCALL_REQUEST_TIMEOUT", default_value_t = 30, value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..=3600))]
     request_timeout: u32,
@@ -276,7 +282,8 @@ pub struct AnswerSettings {
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans: u16,
 
-    /// How many requests that read the whole audience run at the same time for one API key, the newest first; a hundred may wait.
+    /// How many requests that read the whole audience run at the same time for one API key. Up to a hundred more wait;
+    /// the newest runs first.
     #[arg(long, env = "ROLLCALL_MAX_SCANS_PER_KEY", default_value_t = 1, value_name = "NUMBER",
         value_parser = clap::value_parser!(u16).range(1..=16))]
     max_scans_per_key: u16,
@@ -285,8 +292,8 @@ pub struct AnswerSettings {
     #[arg(long, env = "ROLLCALL_NO_INTROSPECTION")]
     no_introspection: bool,
 
-    /// Execute only the documents of this folder: .graphql files, and .json manifests as Relay or Apollo write them; any
-    /// document if absent.
+    /// Execute only the documents of this folder: .graphql files, and .json manifests as Relay or Apollo write them.
+    /// Without it, any document is executed.
     #[arg(long, env = "ROLLCALL_DOCUMENTS", value_name = "FOLDER")]
     documents: Option<PathBuf>,
 
@@ -362,7 +369,7 @@ pub struct FederationSettings {
 }
 
 impl ScheduleSettings {
-    /// Returns how refreshes are run by this clock.
+    /// Returns the settings of refreshes with this clock.
     pub fn refresh(&self, clock: Clock) -> RefreshSettings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         RefreshSettings {
@@ -374,7 +381,7 @@ impl ScheduleSettings {
         }
     }
 
-    /// Returns the settings of the database that were given.
+    /// Returns the given flags that are stored as settings of the database.
     pub fn given(&self) -> Vec<GivenSetting> {
         let zone = self.time_zone.map(|zone| zone.name().to_owned());
         let at = self.refresh_at.map(|at| at.format("%H:%M").to_string());
@@ -422,7 +429,7 @@ pub(crate) fn parse_base_path(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads an origin as browsers send it: no path, and no port where it is the usual one.
+/// Parses an origin into the form that browsers send: without a path, and without the default port of the scheme.
 fn parse_origin(text: &str) -> Result<String, String> {
     let origin = text.trim().to_ascii_lowercase();
     let host = ["http://", "https://"]

@@ -1,8 +1,8 @@
 //! Rollcall: a self-hosted GraphQL server that keeps an audience.
 //!
-//! **Subscribers** are people who can be addressed. **Groups** have members chosen by hand: they change only when a
-//! client changes them. **Segments** have members chosen by a rule: a daily refresh evaluates the rules, and subscribers
-//! join and leave by themselves. Clients read the result as computed fields.
+//! **Subscribers** are people with an e-mail address. **Groups** have members chosen by hand: they change only when a
+//! client changes them. **Segments** have members chosen by a rule: a daily refresh evaluates the rules, and
+//! subscribers join and leave by themselves. Clients read the result as computed fields.
 //!
 //! # The idea
 //!
@@ -27,7 +27,7 @@
 //!
 //! # The floors
 //!
-//! Imports go down only; a test reads the `use crate::` lines and keeps it so.
+//! A module uses only modules on lower floors. A test in `tests/house` checks the `use crate::` lines.
 //!
 //! | floor | holds | knows |
 //! |---|---|---|

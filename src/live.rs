@@ -1,11 +1,12 @@
-//! What the subscriptions of this server share: one look at the newest refreshes for all of them.
+//! The newest refreshes, polled once for all subscriptions of this server.
 //!
-//! The loop that looks is in `server/loops/hub.rs`; subscriptions listen. While none listens, the loop waits.
+//! The hub in `server/loops/hub.rs` polls the database, and subscriptions listen. While there is no listener, the hub
+//! waits.
 
 use crate::past::Newest;
 use tokio::sync::{Notify, watch};
 
-/// The newest refreshes, as last looked at.
+/// The newest refreshes as of the last poll, with the signals between the hub and its listeners.
 pub struct Live {
     newest: watch::Sender<Newest>,
     arrived: Notify,
@@ -23,14 +24,14 @@ impl Default for Live {
 }
 
 impl Live {
-    /// Begins to listen. The first value may be older than this call.
+    /// Returns a receiver of the newest refreshes. Its first value may be older than this call.
     pub fn listen(&self) -> watch::Receiver<Newest> {
         let listener = self.newest.subscribe();
         self.arrived.notify_one();
         listener
     }
 
-    /// Reports that a refresh has ended in this process, or that changes were followed, so that the loop looks at once.
+    /// Reports that a refresh has ended in this process, or that changes were followed, so that the hub polls at once.
     pub fn tell_ended(&self) {
         self.ended.notify_one();
     }

@@ -1,5 +1,5 @@
-//! Figures about this process, for Prometheus. Every room may add to them, and a listener of its own serves them
-//! (`server/metrics.rs`). What labels can be is bounded here: nothing that clients write is one.
+//! Metrics of this process, for Prometheus. Every module may add to them, and `server/metrics.rs` serves them on a
+//! separate listener. The values of labels are bounded: no label contains text that a client wrote.
 
 use chrono::{DateTime, Utc};
 use prometheus_client::collector::Collector;
@@ -17,17 +17,17 @@ use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// Bounds of how long requests take, in seconds.
+/// Upper bounds of the buckets for the durations of requests, in seconds.
 const REQUEST_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
 
-/// Bounds of how long refreshes take, in seconds.
+/// Upper bounds of the buckets for the durations of refreshes, in seconds.
 const REFRESH_BUCKETS: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
-/// Returns the figures of this process.
+/// Returns the metrics of this process.
 pub fn metrics() -> &'static Metrics {
     &METRICS
 }
@@ -78,10 +78,10 @@ struct RefreshLabels {
 
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// A family of one, which is absent until it is known.
+/// The labels of a family with a single metric, which is absent until its value is known.
 type NoLabels = [(&'static str, &'static str); 0];
 
-/// The figures of one process.
+/// The metrics of one process.
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Histogram>,
@@ -131,7 +131,7 @@ impl Metrics {
         metrics
     }
 
-    /// Names them all. Counters get `_total` when they are written.
+    /// Registers every metric with its name and help text. The encoder adds `_total` to the names of counters.
     fn register(&mut self) {
         let registry = &mut self.registry;
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -209,7 +209,7 @@ impl Metrics {
         registry.register_collector(Box::new(ProcessFigures));
     }
 
-    /// Notes a request. The route is a pattern of ours, or a word for all others.
+    /// Records a request. `route` is the pattern of one of our routes, or one fixed word for all other paths.
     pub fn note_request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
         let labels = RequestLabels {
             method,
@@ -221,7 +221,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Notes an operation that was executed.
+    /// Records an operation that was executed.
     pub fn note_operation(&self, r#type: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { r#type, outcome };
         self.operations
@@ -229,12 +229,12 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Notes a request that was not executed.
+    /// Records a request that was not executed.
     pub fn note_refused(&self, code: &'static str) {
         self.refused.get_or_create(&CodeLabel { code }).inc();
     }
 
-    /// Counts an open socket until the value is dropped.
+    /// Counts an open socket until the returned value is dropped.
     pub fn open_socket(&self, transport: &'static str) -> OpenSocket {
         let gauge = self
             .sockets
@@ -243,12 +243,12 @@ impl Metrics {
         OpenSocket(gauge)
     }
 
-    /// Notes how long work waited for a connection.
+    /// Records how long work waited for a connection.
     pub fn note_wait(&self, waited: Duration) {
         self.waits.observe(waited.as_secs_f64());
     }
 
-    /// Notes a refresh.
+    /// Records a refresh.
     pub fn note_refresh(&self, trigger: &'static str, has_succeeded: bool, took: Duration) {
         let outcome = if has_succeeded { "succeeded" } else { "failed" };
         let labels = RefreshLabels { trigger, outcome };
@@ -257,14 +257,14 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Notes rows of a file that an import has committed.
+    /// Records rows of a file that an import has committed.
     pub fn note_import_rows(&self, outcome: &'static str, rows: u64) {
         self.import_rows
             .get_or_create(&OutcomeLabel { outcome })
             .inc_by(rows);
     }
 
-    /// Notes an attempt to deliver a message.
+    /// Records an attempt to deliver a message.
     pub fn note_webhook_attempt(&self, is_delivered: bool) {
         let outcome = match is_delivered {
             true => "delivered",
@@ -275,12 +275,12 @@ impl Metrics {
             .inc();
     }
 
-    /// Notes when the newest backup was made.
+    /// Records when the newest backup was made.
     pub fn note_backup(&self, made_at: DateTime<Utc>) {
         self.last_backup.get_or_create(&[]).set(seconds(made_at));
     }
 
-    /// Sets how many connections of the pool are in use and how many wait for use.
+    /// Sets how many connections of the pool are in use and how many are idle.
     pub fn set_connections(&self, used: u32, idle: u32) {
         for (state, number) in [("used", used), ("idle", idle)] {
             let gauge = self.connections.get_or_create(&StateLabel { state });
@@ -288,7 +288,8 @@ impl Metrics {
         }
     }
 
-    /// Sets the figures of the database. `None` if it does not answer, so that no old figures are reported.
+    /// Sets the figures of the database. `None` removes them: the database does not answer, and old figures must not be
+    /// reported.
     pub fn set_figures(&self, figures: Option<&Figures>) {
         self.segments.clear();
         self.subscribers.clear();
@@ -311,7 +312,7 @@ impl Metrics {
         }
     }
 
-    /// Writes them all in the text format of Prometheus.
+    /// Writes all metrics in the text format of Prometheus.
     pub fn write(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
@@ -328,11 +329,11 @@ pub struct Figures {
     pub subscribers: Vec<(&'static str, i64)>,
     /// When a refresh last succeeded.
     pub last_refresh: Option<DateTime<Utc>>,
-    /// For how long a change waits to be followed.
+    /// How long the oldest waiting change has been waiting for the follower.
     pub lag: Duration,
 }
 
-/// A socket that is counted.
+/// Counts one open socket until it is dropped.
 pub struct OpenSocket(Gauge);
 
 impl Drop for OpenSocket {
@@ -342,15 +343,15 @@ impl Drop for OpenSocket {
 }
 
 fn seconds(moment: DateTime<Utc>) -> f64 {
-    // Milliseconds are exact for some 285,000 years.
+    // An `f64` holds milliseconds exactly for some 285,000 years.
     moment.timestamp_millis() as f64 / 1_000.0
 }
 
-/// What the system reports about the process, under the usual names of metrics. Empty on systems without `/proc` (macOS).
+/// Metrics of the process from the operating system, under their usual names. Empty on systems without `/proc` (macOS).
 #[derive(Debug)]
 struct ProcessFigures;
 
-/// One figure of the process.
+/// One metric of the process.
 struct ProcessFigure {
     name: &'static str,
     help: &'static str,
@@ -376,10 +377,10 @@ impl Collector for ProcessFigures {
     }
 }
 
-/// Reads `/proc` (proc(5)).
+/// Reads the metrics of the process from `/proc` (proc(5)). Returns `None` if one cannot be read.
 fn read_process() -> Option<Vec<ProcessFigure>> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in parentheses, may have blanks. The first field after it is the third of all.
+    // The name of the program, in parentheses, may contain blanks. The field after it is field number 3.
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
     let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;

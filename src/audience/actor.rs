@@ -1,4 +1,4 @@
-//! Actors: who does something, and where the request for it came from.
+//! Actors: who does something, and where the request came from.
 
 use super::api_key::Access;
 use crate::db::word::words;
@@ -19,9 +19,9 @@ pub enum Actor {
     },
     /// A command, run by this user of the operating system.
     CommandLine(String),
-    /// A server by itself.
+    /// A server that acts without a request.
     System,
-    /// A client of a server without API keys, which does not ask who it is.
+    /// A client of a server without API keys, which does not identify its clients.
     Nobody,
 }
 
@@ -49,7 +49,7 @@ words!(ActorKind {
 });
 
 impl Actor {
-    /// Returns who comes with an access to the API.
+    /// Returns the actor of a caller with this access.
     pub fn of(access: &Access) -> Actor {
         match (access.key_id, access.session_id) {
             (Some(api_key_id), Some(session_id)) => Actor::Session {
@@ -97,10 +97,10 @@ impl Actor {
     }
 }
 
-/// Who asks for something, and where the request came from.
+/// The actor of an action, and where the request came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The actor who asks.
+    /// The actor.
     pub actor: Actor,
     /// The address from which the request came, if there was a request.
     pub peer: Option<IpAddr>,
@@ -109,7 +109,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What an actor does without a request.
+    /// Returns the origin of an action without a request.
     pub fn of(actor: Actor) -> Origin {
         Origin {
             actor,

@@ -1,4 +1,4 @@
-//! API keys: who may ask the API, and for what.
+//! API keys: who may use the API, and for what.
 //!
 //! A key is `rck_`, eight letters and digits by which people recognise it, and 32 more that make it a secret: 190 random
 //! bits. Only the SHA-256 of the whole key is stored. A slow hash would add time to every request and no security: 190
@@ -13,9 +13,9 @@ use diesel::prelude::*;
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
 
-/// What every key begins with, so that it is recognised where it should not be.
+/// The beginning of every key, so that a leaked key is recognised as one.
 pub const MARK: &str = "rck_";
-/// How many characters of a key are shown to recognise it by, the mark among them.
+/// How many characters of a key are shown so that people recognise it, including [`MARK`].
 pub(super) const PREFIX_LENGTH: usize = MARK.len() + 8;
 /// How many characters a whole key has.
 pub(super) const KEY_LENGTH: usize = PREFIX_LENGTH + 32;
@@ -23,17 +23,17 @@ pub(super) const KEY_LENGTH: usize = PREFIX_LENGTH + 32;
 const MAX_NAME: usize = 200;
 /// How many keys may be usable at the same time; every server holds all of them in memory.
 pub const MAX_KEYS: usize = 1_000;
-/// How long between two notes of the last use of a key, in seconds.
+/// The last use of a key is stored at most once in this many seconds.
 const USE_SECONDS: i64 = 60;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// Ask for everything about the audience.
+    /// Read everything about the audience.
     Read,
     /// Change the audience.
     Write,
-    /// All of that, and API keys.
+    /// Do everything, including managing API keys.
     Admin,
 }
 
@@ -69,13 +69,13 @@ impl Scopes {
         Scope::ALL.into_iter().collect()
     }
 
-    /// Whether these scopes allow what needs a scope. ADMIN allows everything. WRITE does not allow reading, so that a lost
-    /// key for recording events does not reveal who is in the audience.
+    /// Whether these scopes allow what needs `needed`. ADMIN allows everything. WRITE does not allow reading, so that a
+    /// lost key for recording events does not reveal who is in the audience.
     pub fn allow(self, needed: Scope) -> bool {
         self.has(needed) || self.has(Scope::Admin)
     }
 
-    /// Lists the scopes that were granted by name.
+    /// Lists the scopes that were granted explicitly.
     pub fn list(self) -> Vec<Scope> {
         let granted = Scope::ALL.into_iter();
         granted.filter(|scope| self.has(*scope)).collect()
@@ -99,9 +99,9 @@ impl FromIterator<Scope> for Scopes {
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// The key, or nothing where no key is asked for.
+    /// The id of the API key; absent if the server needs no key.
     pub key_id: Option<i64>,
-    /// The session by which the key came, if it did not come itself.
+    /// The id of the session, if the request has a session instead of the key.
     pub session_id: Option<i64>,
     /// The scopes that are granted.
     pub scopes: Scopes,
@@ -126,23 +126,23 @@ pub struct ApiKey {
     pub id: i64,
     /// The purpose of the key, in the words of its author.
     pub name: String,
-    /// Its beginning, by which people recognise it.
+    /// The beginning of the key, by which people recognise it.
     pub prefix: String,
     /// The scopes of the key.
     #[diesel(deserialize_as = Vec<Option<String>>)]
     pub scopes: Scopes,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// From when on it is worthless, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// When it was revoked, if it was.
     pub revoked_at: Option<DateTime<Utc>>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
 impl ApiKey {
-    /// Whether the key opens anything.
+    /// Whether the key is neither revoked nor expired.
     pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
@@ -151,12 +151,12 @@ impl ApiKey {
 /// The SHA-256 of a key.
 pub type Hash = [u8; 32];
 
-/// A whole key. It is shown once, to its author; it has no `Debug` that could put it into a log.
+/// A whole key. It is shown once, to its author. It has no `Debug`, so that it cannot get into a log.
 pub struct Secret(String);
 
 impl Secret {
     fn random() -> Secret {
-        // The generator of the thread is a cryptographic one that the system seeds.
+        // `rand::rng` is cryptographically secure and seeded by the operating system.
         let random = Alphanumeric.sample_string(&mut rand::rng(), KEY_LENGTH - MARK.len());
         Secret(format!("{MARK}{random}"))
     }
@@ -171,7 +171,7 @@ impl Secret {
     }
 }
 
-/// Returns the hash under which a key would be stored; none of what cannot be a key.
+/// Returns the hash under which a key is stored, or `None` if the text does not have the form of a key.
 pub fn hash(key: &str) -> Option<Hash> {
     let random = key.strip_prefix(MARK)?;
     let is_key = key.len() == KEY_LENGTH && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -179,17 +179,18 @@ pub fn hash(key: &str) -> Option<Hash> {
 }
 
 impl From<Vec<Option<String>>> for Scopes {
-    /// Reads scopes as the database has them, whose table takes no other names.
+    /// Reads scopes from the database. A constraint of the table allows no other names.
     fn from(names: Vec<Option<String>>) -> Scopes {
         let named = |name: &String| Scope::ALL.into_iter().find(|scope| scope.name() == name);
         names.iter().flatten().filter_map(named).collect()
     }
 }
 
-/// Makes a key and returns it with its secret, which cannot be had again.
+/// Makes a key and returns it with its secret, which cannot be read again.
 ///
 /// # Errors
-/// [`Error::Invalid`] without a name or a scope, if it would have expired already, or if there are too many.
+/// [`Error::Invalid`] if the name is empty or too long, no scope is given, `expires_at` is not in the future, or there
+/// are too many usable keys.
 pub fn create(
     connection: &mut PgConnection,
     name: &str,
@@ -198,7 +199,7 @@ pub fn create(
     now: DateTime<Utc>,
 ) -> Result<(ApiKey, Secret), Error> {
     let name = check(name, scopes, expires_at, now)?;
-    // Two at once may pass the bound by one, which does no harm.
+    // Two calls at the same time may exceed the limit by one, which does no harm.
     let usable: i64 = api_keys::table
         .filter(api_keys::revoked_at.is_null())
         .filter(
@@ -270,7 +271,7 @@ fn check(
     }
 }
 
-/// Revokes a key for ever and ends its sessions. A key that is revoked already keeps the time of that.
+/// Revokes a key for ever and ends its sessions. If the key is revoked already, `revoked_at` stays.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -290,8 +291,8 @@ pub fn revoke(connection: &mut PgConnection, id: i64, now: DateTime<Utc>) -> Res
     key.ok_or_else(|| Error::not_found("API key", id))
 }
 
-/// Forgets all keys, so that a server on loopback answers without one again, and returns how many there were. While
-/// some are usable, it returns those and forgets none.
+/// Deletes all keys and returns how many there were. A server on loopback then answers without a key again. If some
+/// keys are usable, it deletes none and returns the usable keys as the inner error.
 pub fn clear(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -317,10 +318,10 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Api
         .load(connection)?)
 }
 
-/// Returns the key with this id, this prefix or this whole text.
+/// Returns the key with this id or this prefix. Of a whole key, only the prefix is compared.
 ///
 /// # Errors
-/// [`Error::NotFound`], which repeats no more of the name than a prefix has.
+/// [`Error::NotFound`]. The message repeats at most the prefix, because `name` may be a whole key.
 pub fn get_by_name(connection: &mut PgConnection, name: &str) -> Result<ApiKey, Error> {
     let prefix: String = name.chars().take(PREFIX_LENGTH).collect();
     let keys = api_keys::table.select(ApiKey::as_select());
@@ -369,7 +370,7 @@ pub fn list_page(
     )
 }
 
-/// Notes that keys were used, each at most once a minute.
+/// Stores when keys were last used, at most once a minute for each key.
 pub fn record_use(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -402,7 +403,7 @@ mod tests {
             assert_eq!(secret.reveal().len(), 44);
             assert!(secret.reveal().starts_with(secret.prefix()));
             assert_eq!(secret.prefix().len(), 12);
-            // What is not shown: 32 of 62 characters.
+            // The part that is not shown has 32 characters, each one of 62.
             assert!((KEY_LENGTH - PREFIX_LENGTH) as f64 * 62f64.log2() >= 160.0);
         }
         assert_ne!(hash(one.reveal()), hash(other.reveal()));

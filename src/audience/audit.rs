@@ -1,8 +1,8 @@
-//! The audit log: who did what. A row is written in the transaction of what was done, so that neither is there without
-//! the other.
+//! The audit log: who did what. A row is written in the transaction of its action, so that neither exists without the
+//! other.
 //!
 //! A row has ids and names of fields but no values of a person's fields, so that erasing a person need not touch it.
-//! The database refuses to change rows, and to remove them but for [`forget_before`].
+//! The database refuses to change rows, and to delete them except by [`forget_before`].
 
 use super::actor::{Actor, Origin};
 use crate::db::schema::audit_log;
@@ -22,7 +22,7 @@ const MOST_FIELDS: usize = 200;
 /// How many rows are removed at a time.
 const AT_A_TIME: i64 = 10_000;
 
-/// A kind of thing that something can be done to.
+/// The kind of thing that an action was done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the nouns themselves")]
 pub enum TargetKind {
@@ -57,14 +57,14 @@ words!(TargetKind {
     Database: "database",
 });
 
-/// An action that is about to be done: everything but what it does.
+/// An action that is about to be done, without its target, which is a [`Trace`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The actor, and the address of the request.
     pub origin: Origin,
-    /// The name of the mutation, or of what else is done.
+    /// The name of the mutation or of the other action.
     pub action: Cow<'static, str>,
-    /// The names of the fields that the request sets, unless [`Trace::with_fields`] knows better.
+    /// The names of the fields that the request sets. [`Trace::with_fields`] overrides them.
     pub fields: Vec<String>,
     /// When it is done.
     pub at: DateTime<Utc>,
@@ -81,13 +81,13 @@ impl Entry {
         }
     }
 
-    /// Something that a server does by itself.
+    /// An action that a server does without a request.
     pub fn of_system(action: &'static str, at: DateTime<Utc>) -> Entry {
         Entry::new(Origin::of(Actor::System), action, at)
     }
 }
 
-/// What an action was done to.
+/// The target of an action.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     is_nothing: bool,
@@ -101,7 +101,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Nothing was done: there is no row.
+    /// Nothing was done, so no row is written.
     pub fn nothing() -> Trace {
         Trace {
             is_nothing: true,
@@ -109,7 +109,7 @@ impl Trace {
         }
     }
 
-    /// Something of a kind, without an id.
+    /// A target of a kind, without an id.
     pub fn to(target: TargetKind) -> Trace {
         Trace {
             target: Some(target),
@@ -117,7 +117,7 @@ impl Trace {
         }
     }
 
-    /// One thing of a kind.
+    /// A target of a kind, with its id.
     pub fn of(target: TargetKind, id: i64) -> Trace {
         Trace {
             id: Some(id),
@@ -125,20 +125,20 @@ impl Trace {
         }
     }
 
-    /// Adds the key of the thing. Keys are names that owners give, and never belong to a person.
+    /// Adds the key of the target. A key is a name that an owner chose, never data of a person.
     pub fn with_key(mut self, key: &str) -> Trace {
         self.key = Some(key.to_owned());
         self
     }
 
-    /// Adds the subscribers of a list: their number, and the first of their ids.
+    /// Adds subscribers: their number, and the first [`MOST_IDS`] of their ids.
     pub fn with_subscribers(mut self, ids: &[i64]) -> Trace {
         self.count = i64::try_from(ids.len()).ok();
         self.subscriber_ids = Some(ids.iter().copied().take(MOST_IDS).collect());
         self
     }
 
-    /// Adds a number.
+    /// Adds a count.
     pub fn with_count(mut self, count: usize) -> Trace {
         self.count = i64::try_from(count).ok();
         self
@@ -161,7 +161,7 @@ impl Trace {
     }
 }
 
-/// Does something and writes its row, in one transaction. If the work fails, neither is there.
+/// Does `work` and writes its row, in one transaction. If either fails, nothing is kept.
 pub fn within<T>(
     connection: &mut PgConnection,
     entry: &Entry,
@@ -174,7 +174,7 @@ pub fn within<T>(
     })
 }
 
-/// Writes the row of an action. It belongs into the transaction of the action.
+/// Writes the row of an action. Call it in the transaction of the action.
 pub fn write(connection: &mut PgConnection, entry: &Entry, trace: &Trace) -> Result<(), Error> {
     if trace.is_nothing {
         return Ok(());
@@ -185,7 +185,7 @@ pub fn write(connection: &mut PgConnection, entry: &Entry, trace: &Trace) -> Res
         request_id,
     } = &entry.origin;
     let (version_before, version_after) = trace.versions;
-    // The name of an API key is looked up here and not carried by every request.
+    // The name of the API key is read here, so that requests need not carry it.
     statement(
         "INSERT INTO audit_log (at, action, actor, actor_name, api_key_id, api_key_prefix, session_id, peer, request_id, \
              target, target_id, target_key, subscriber_ids, count, fields, version_before, version_after) \
@@ -212,7 +212,7 @@ pub fn write(connection: &mut PgConnection, entry: &Entry, trace: &Trace) -> Res
     Ok(())
 }
 
-/// Removes the rows from before a time, and writes a row that says how many, if there were any.
+/// Deletes the rows from before a time and returns their number. If there were any, it writes a row with that number.
 pub fn forget_before(
     connection: &mut PgConnection,
     before: DateTime<Utc>,

@@ -54,7 +54,7 @@ impl AuditEntry {
     }
 }
 
-/// Which entries are asked for. An absent condition filters nothing.
+/// A filter of entries. An absent condition filters nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AuditFilter {
     /// Only entries with one of these actions.
@@ -65,7 +65,7 @@ pub struct AuditFilter {
     pub api_key_id: Option<i64>,
     /// Only entries of actors with this name, or of API keys with this prefix.
     pub actor_name: Option<String>,
-    /// Only entries about the thing with this kind and id. A subscriber is also found in lists.
+    /// Only entries about the target with this kind and id. For a subscriber, also entries that list its id.
     pub target: Option<(TargetKind, i64)>,
     /// Only entries from this time on.
     pub from: Option<DateTime<Utc>>,

@@ -4,7 +4,7 @@
 
 /// How many ids a block has.
 pub const BLOCK_IDS: i64 = 8_192;
-/// How many blocks a chunk has: what is evaluated at a time, and what a change is remembered by.
+/// How many blocks a chunk has. Rules are evaluated, and changes are stored, chunk by chunk.
 pub const CHUNK_BLOCKS: i32 = 16;
 /// How many ids a chunk has.
 pub const CHUNK_IDS: i64 = BLOCK_IDS * CHUNK_BLOCKS as i64;

@@ -1,29 +1,29 @@
-//! Pieces of blocks: where the bits of some subscribers are.
+//! Pieces of blocks: the ranges of bytes that have the bits of some subscribers.
 
 use super::block::BLOCK_IDS;
 
-/// The bytes of subscribers who lie so close together are read as one piece, if there are enough of them; of others the bit is
-/// looked at. What else is in a piece is read in vain, so that most of it must have been asked for.
+/// The largest distance between neighbouring ids of one piece. The bits between them are read for nothing, so the
+/// ids must lie close together.
 const LARGEST_STEP: i64 = 2;
-/// How many subscribers a piece has at least.
+/// The fewest subscribers that are read as one piece. If there are fewer, each bit is read by itself.
 const FEWEST: usize = 8;
 
-/// Bytes of a block that have the bits of some subscribers.
+/// A range of bytes of a block that has the bits of some subscribers.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BlockPiece {
     /// The number of the block.
     pub block: i32,
-    /// The first byte, from 0.
+    /// The position of the first byte in the block, from 0.
     pub first: i32,
     /// How many bytes it has.
     pub length: i32,
-    /// The bit within the block, where the piece has a single subscriber.
+    /// The position of the bit in the block, if the piece has a single subscriber.
     pub bit: Option<i32>,
     ids: Vec<i64>,
 }
 
 impl BlockPiece {
-    /// Finds the bytes with the bits of these subscribers.
+    /// Returns the pieces that have the bits of these subscribers.
     pub fn of(subscriber_ids: &[i64]) -> Vec<BlockPiece> {
         let mut ids = subscriber_ids.to_vec();
         ids.sort_unstable();
@@ -43,7 +43,7 @@ impl BlockPiece {
         pieces
     }
 
-    /// Makes a piece of ascending ids of one block. An id beyond all blocks has no piece.
+    /// Makes a piece of ascending ids of one block. Returns `None` if the id is beyond all blocks.
     fn new(ids: &[i64]) -> Option<BlockPiece> {
         let (first, last) = (*ids.first()?, *ids.last()?);
         let block = i32::try_from(first.div_euclid(BLOCK_IDS)).ok()?;
@@ -57,7 +57,8 @@ impl BlockPiece {
         })
     }
 
-    /// Lists the subscribers whose bits are set. There are no bytes where the bit of the only one is.
+    /// Lists the subscribers whose bits are set. `bytes` is `None` if the database has tested the bit of the only
+    /// subscriber.
     pub fn members(&self, bytes: Option<&[u8]>) -> impl Iterator<Item = i64> {
         let ids = self.ids.iter().copied();
         ids.filter(move |id| {

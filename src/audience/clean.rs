@@ -1,6 +1,6 @@
-//! Values are cleaned at the door: what is stored is trimmed, typed and in its normal form, or refused.
+//! Input validation: a value is stored trimmed, typed and in its normal form, or it is refused.
 //!
-//! Every function returns what is wrong as a sentence; the caller knows the place.
+//! An error is a sentence that says what was expected and found. The caller adds the path in the input.
 
 pub use crate::text::{clean_country, clean_email, clean_language, clean_timezone};
 
@@ -11,7 +11,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 /// The longest text that a field takes, in characters.
 pub const MAX_TEXT: usize = 10_000;
 
-/// Returns a text in its normal form, trimmed; an empty one is missing.
+/// Returns a text trimmed and in its normal form, or `None` if it is empty.
 ///
 /// # Errors
 /// If the text is too long or holds a NUL character, which Postgres cannot store.
@@ -31,10 +31,10 @@ pub fn clean_text(text: &str) -> Result<Option<String>, String> {
     Ok(Some(text))
 }
 
-/// Reads a day, `2026-03-01`, of the years 1 to 9999.
+/// Reads a day of the years 1 to 9999, such as `2026-03-01`. Returns `None` if the text is empty.
 ///
 /// # Errors
-/// If it is not one.
+/// If the text is not such a day.
 pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
     let text = text.trim();
     match text.is_empty() {
@@ -43,10 +43,10 @@ pub fn clean_day(text: &str) -> Result<Option<NaiveDate>, String> {
     }
 }
 
-/// No living person was born before this year: an earlier birthday is a slip, or a placeholder.
+/// No living person was born before this year: an earlier birthday is a typing error or a placeholder.
 const FIRST_BIRTH_YEAR: i32 = 1900;
 
-/// Checks a birthday: a day from 1900 to today, wherever on earth that has begun.
+/// Checks that a birthday is from 1900 to today. Today is that of UTC+14, where days begin first.
 ///
 /// # Errors
 /// If it is earlier or later.
@@ -60,10 +60,10 @@ pub fn clean_birthday(day: NaiveDate, now: DateTime<Utc>) -> Result<NaiveDate, S
     ))
 }
 
-/// Reads an RFC 3339 instant of the years 1 to 9999, kept to microseconds.
+/// Reads an RFC 3339 date-time of the years 1 to 9999, kept to microseconds. Returns `None` if the text is empty.
 ///
 /// # Errors
-/// If it is not one.
+/// If the text is not such a date-time.
 pub fn clean_instant(text: &str) -> Result<Option<DateTime<Utc>>, String> {
     let text = text.trim();
     match text.is_empty() {
@@ -72,10 +72,10 @@ pub fn clean_instant(text: &str) -> Result<Option<DateTime<Utc>>, String> {
     }
 }
 
-/// Reads a number that is neither NaN nor infinite.
+/// Reads a number that is neither NaN nor infinite. Returns `None` if the text is empty.
 ///
 /// # Errors
-/// If it is not one, or one that no double holds.
+/// If the text is not such a number, or if a double cannot hold its digits.
 pub fn clean_number(text: &str) -> Result<Option<f64>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -88,10 +88,10 @@ pub fn clean_number(text: &str) -> Result<Option<f64>, String> {
     }
 }
 
-/// Reads true or false in the spellings of spreadsheets.
+/// Reads true or false in the spellings of spreadsheets. Returns `None` if the text is empty.
 ///
 /// # Errors
-/// An error message, if the text has none of these spellings.
+/// If the text has none of these spellings.
 pub fn clean_boolean(text: &str) -> Result<Option<bool>, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "" => Ok(None),
@@ -103,10 +103,10 @@ pub fn clean_boolean(text: &str) -> Result<Option<bool>, String> {
     }
 }
 
-/// Reads degrees within a bound.
+/// Checks that degrees are from -`bound` to `bound`.
 ///
 /// # Errors
-/// If it is not a number or beyond the bound.
+/// If they are not finite or are beyond the bound.
 pub fn clean_degrees(number: f64, bound: f64) -> Result<f64, String> {
     if number.is_finite() && number.abs() <= bound {
         Ok(number + 0.0)

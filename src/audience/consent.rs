@@ -1,8 +1,8 @@
-//! Consent: who may be addressed again, and the addresses that may not although no subscriber has them.
+//! Consent: which subscribers may be sent e-mail again, and which addresses without a subscriber may not.
 //!
-//! Nothing but explicit consent takes a subscriber from unsubscribed, bounced or complained to another status. When such
-//! a subscriber is deleted, triggers keep the status for a keyed hash of the address: see the migration. A new
-//! subscriber with that address gets the status back.
+//! Only explicit consent takes a subscriber from unsubscribed, bounced or complained to subscribed or pending. When
+//! such a subscriber is deleted or gets another address, triggers keep the status for a keyed hash of the old address:
+//! see the migration. A new subscriber with that address gets the status back.
 
 use super::clean::clean_text;
 use crate::db::{Named, statement};
@@ -13,12 +13,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 use std::collections::HashMap;
 
-/// Why a subscriber may be addressed again.
+/// The reason why a subscriber may be sent e-mail again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// What the subscriber did, such as `signed up again`.
     pub reason: String,
-    /// Where, such as `newsletter form`.
+    /// Where the subscriber did it, such as `newsletter form`.
     pub source: String,
 }
 
@@ -53,7 +53,7 @@ impl Consent {
     }
 }
 
-/// Whether a change of status needs consent: it ends a status that says not to address the subscriber.
+/// Whether a change of status needs consent: it does if it ends a status that forbids e-mail.
 pub fn needs_consent(from: Status, to: Status) -> bool {
     from.withholds() && !to.withholds()
 }
@@ -72,15 +72,15 @@ pub struct Notice {
 /// The kinds of notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeCode {
-    /// The status stayed, because consent is needed to raise it.
+    /// The status stayed, because the change needs consent.
     ConsentRequired,
-    /// The subscriber got the status of a deleted one with the same address.
+    /// The subscriber got the status that was kept for the address.
     Suppressed,
     /// The address occurs earlier in the same call.
     Repeated,
 }
 
-/// How to mend what lacks consent.
+/// The hint for a change that lacks consent.
 pub const CONSENT_HINT: &str =
     "give \"consent\" with a reason and a source if the subscriber agreed to be addressed again";
 
@@ -101,7 +101,7 @@ pub fn find_suppressions(
     if emails.is_empty() {
         return Ok(HashMap::new());
     }
-    // While there are none, no hash is computed.
+    // While there are no suppressions, no hash is computed.
     let rows: Vec<(String, Named<Status>, DateTime<Utc>)> = statement(
         "SELECT address, status, since FROM suppression_key k CROSS JOIN unnest($1) AS asked (address) \
          JOIN suppressions s ON s.address_hash = suppression_hash(k.inner_key, k.outer_key, address) \
@@ -116,7 +116,8 @@ pub fn find_suppressions(
     Ok(found.collect())
 }
 
-/// Ends suppressions of addresses, because of consent. What an import ends is remembered for its undoing.
+/// Ends suppressions of addresses, because of consent. Those that an import ends are kept, so that its undo can restore
+/// them.
 pub fn lift_suppressions(
     connection: &mut PgConnection,
     emails: &[&str],
@@ -125,7 +126,7 @@ pub fn lift_suppressions(
     if emails.is_empty() {
         return Ok(());
     }
-    // Hashes are locked in order, so that two that lift the same ones cannot wait for each other.
+    // Rows are locked in the order of their hashes, so that two transactions that lift the same ones cannot deadlock.
     statement(
         "WITH found AS MATERIALIZED ( \
              SELECT s.address_hash FROM suppressions s WHERE address_hash IN ( \

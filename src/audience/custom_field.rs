@@ -36,7 +36,7 @@ pub struct CustomField {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-    /// Counted by the database with every change.
+    /// Its version, which the database increments with every change.
     pub version: i32,
 }
 
@@ -122,11 +122,11 @@ pub fn create(
         .get_result(connection)?)
 }
 
-/// Changes the name for people or the type of a custom field. The key stays; every value is converted.
+/// Changes the label or the type of a custom field. The key stays. If the type changes, every value is converted.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`], also if a value cannot be converted or the field has another version;
-/// [`Error::InUse`] with the segments whose rules ask about the field, if its type would change, or while an import runs.
+/// [`Error::InUse`] if its type would change while rules of segments use the field or an import runs.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
@@ -165,8 +165,8 @@ pub fn update(
 /// How many values are converted with one statement.
 const CONVERTED_AT_A_TIME: i64 = 10_000;
 
-/// Converts all values of a field to another type, or refuses if any value cannot be converted. The types must be
-/// locked, so that the values do not change between being read and being written.
+/// Converts all values of a field to another type, or fails if any value cannot be converted. The caller must hold the
+/// lock of [`lock_types`], so that no value changes between being read and being written.
 fn convert_values(
     connection: &mut PgConnection,
     key: &str,
@@ -226,8 +226,8 @@ fn convert_values(
     Err(Error::invalid("type", message))
 }
 
-/// Turns a value into one of another type. Lists are written so that `["a|b"]` and `["a", "b"]` stay different, and codes
-/// such as `007` are not taken for numbers.
+/// Converts a value to another type. The lists `["a|b"]` and `["a", "b"]` stay different, and codes such as `007` are
+/// not converted to numbers.
 fn convert_value(value: &Value, new_type: CustomType) -> Result<Option<Value>, String> {
     let cell = write_list(value);
     if new_type == CustomType::Number && is_code(&cell) {
@@ -236,12 +236,12 @@ fn convert_value(value: &Value, new_type: CustomType) -> Result<Option<Value>, S
     clean_cell(new_type, &cell)
 }
 
-/// Whether a text is a code of digits, of which a number would lose the leading zeros.
+/// Whether a text is a code such as `007`, whose leading zeros a number would lose.
 pub(crate) fn is_code(text: &str) -> bool {
     text.len() > 1 && text.starts_with('0') && !text.contains(['.', ','])
 }
 
-/// Writes a value as a CSV file would, which every type can be read from.
+/// Writes a value as a CSV cell, from which every type can be read.
 fn cell_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -266,7 +266,7 @@ fn lock(connection: &mut PgConnection, id: i64) -> Result<CustomField, Error> {
 /// Deletes a custom field and all its values.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it, or while an import runs;
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules use the field, or while an import runs;
 /// [`Error::Invalid`] if the field has another version.
 pub fn delete(
     connection: &mut PgConnection,
@@ -287,7 +287,7 @@ pub fn delete(
     })
 }
 
-/// Turns a JSON value into the stored form of a type; null is missing.
+/// Converts a JSON value to the stored form of a type. Returns `None` if it is null or empty.
 ///
 /// # Errors
 /// What was expected and found.
@@ -311,7 +311,8 @@ pub fn clean_value(custom_type: CustomType, value: &Value) -> Result<Option<Valu
     }
 }
 
-/// Turns a CSV cell into the stored form of a type; an empty cell is missing. Items of a list are separated by `|`.
+/// Converts a CSV cell to the stored form of a type. Returns `None` if it is empty. Items of a list are separated by
+/// `|`.
 ///
 /// # Errors
 /// What was expected and found.
@@ -326,7 +327,7 @@ pub fn clean_cell(custom_type: CustomType, cell: &str) -> Result<Option<Value>, 
     })
 }
 
-/// Reads the items of a list from a cell: a JSON array of texts, or anything else separated by `|`.
+/// Reads the items of a list from a cell: a JSON array of texts, or texts separated by `|`.
 fn read_list(cell: &str) -> Vec<Value> {
     let as_json = cell.trim_start().starts_with('[');
     match as_json.then(|| serde_json::from_str::<Vec<String>>(cell)) {
@@ -338,8 +339,8 @@ fn read_list(cell: &str) -> Vec<Value> {
     }
 }
 
-/// Writes a value into a cell, from which reading gives the same value. The items of a list are separated by `|`, or
-/// written as JSON where that would be read as something else.
+/// Writes a value as a cell that is read back as the same value. The items of a list are separated by `|`, or written
+/// as a JSON array if that text would be read back as other items.
 pub fn write_list(list: &Value) -> String {
     let cell = cell_of(list);
     match list {
@@ -348,10 +349,10 @@ pub fn write_list(list: &Value) -> String {
     }
 }
 
-/// Returns the items of a list in their normal form, each once, or `None` if none is left.
+/// Returns the items of a list in their normal form, each once, or `None` if no item is left.
 ///
 /// # Errors
-/// If there are too many, or one cannot be stored.
+/// If there are too many items, or an item is not a text or cannot be stored.
 pub fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
     if items.len() > MAX_LIST {
         return Err(format!(
@@ -373,7 +374,7 @@ pub fn clean_list(items: &[Value]) -> Result<Option<Value>, String> {
     Ok((!cleaned.is_empty()).then(|| json!(cleaned)))
 }
 
-/// Writes whole numbers without a fraction, as people do; zero has no sign.
+/// Returns a number as JSON. Whole numbers have no fraction, and zero has no sign.
 pub(crate) fn store_number(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {

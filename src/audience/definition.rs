@@ -16,13 +16,13 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
 #[diesel(table_name = segment_definitions, check_for_backend(diesel::pg::Pg))]
 pub struct Definition {
-    /// Which version it is, from 1.
+    /// The number of the version, from 1.
     pub version: i32,
     /// The stored document of the rule.
     pub rule: Value,
-    /// Since when it was the rule.
+    /// When it became the rule.
     pub created_at: DateTime<Utc>,
-    /// The kind of actor who wrote it; absent for versions from before there was an audit log.
+    /// The kind of actor who wrote it; absent for versions that are older than the audit log.
     pub written_by: Option<String>,
     /// The name of the API key, or the user of the operating system.
     pub written_by_name: Option<String>,
@@ -72,7 +72,7 @@ pub fn count_definitions(
     Ok(counted.into_iter().collect())
 }
 
-/// Returns the document of a version of the rule of a segment, if it had one of that number.
+/// Returns the document of a version of the rule of a segment, or `None` if there is no such version.
 pub(super) fn find_definition(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -84,7 +84,7 @@ pub(super) fn find_definition(
     Ok(found.first(connection).optional()?)
 }
 
-/// Keeps the version of the rule that a segment has now, and who wrote it.
+/// Stores the current version of the rule of a segment, and who wrote it.
 pub(super) fn record_definition(
     connection: &mut PgConnection,
     (segment_id, version): (i64, i32),

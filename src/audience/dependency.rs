@@ -1,4 +1,4 @@
-//! What the rules of segments use.
+//! Dependencies: the custom fields, groups, segments and event names that the rules of segments use.
 
 use crate::db::Named;
 use crate::db::schema::{segment_dependencies, segments};
@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::rule::{Dependency, DependencyKind, Node, list_dependencies};
 use diesel::prelude::*;
 
-/// Makes sure that no rule uses something.
+/// Checks that no rule uses the thing of this kind and name.
 ///
 /// # Errors
-/// [`Error::InUse`] with the segments whose rules do, by key.
+/// [`Error::InUse`] with the segments whose rules use it, ordered by key.
 pub fn refuse_if_used(
     connection: &mut PgConnection,
     kind: DependencyKind,
@@ -41,7 +41,7 @@ pub fn refuse_if_used(
     })
 }
 
-/// Lists what the rules of these segments use, by kind and name.
+/// Lists what the rules of these segments use, ordered by kind and name.
 pub fn list_uses(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -60,7 +60,7 @@ pub fn list_uses(
     Ok(uses.collect())
 }
 
-/// Writes down what the rule of a segment uses.
+/// Stores what the rule of a segment uses, in place of what was stored before.
 pub(super) fn record_dependencies(
     connection: &mut PgConnection,
     segment_id: i64,

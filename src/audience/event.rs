@@ -62,11 +62,9 @@ pub struct EventTotal {
     pub last_at: DateTime<Utc>,
 }
 
-/// Records events and their totals in one transaction, and returns of each whether it is new: an event whose dedupe key
-/// is known for its subscriber and name is left out. The subscribers must be kept from being deleted.
-///
-/// # Errors
-/// Those of the database; nothing is recorded then.
+/// Records events and their totals in one statement, and returns for each event whether it is new. An event is skipped
+/// if its dedupe key is stored already for its subscriber and name. The caller must keep the subscribers from being
+/// deleted.
 pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<Vec<bool>, Error> {
     if new_events.is_empty() {
         return Ok(Vec::new());
@@ -76,7 +74,7 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
          AS e (subscriber_id, name, occurred_at, value, properties, dedupe_key, place)",
         "ORDER BY e.place",
     );
-    // Ids were given in the order of the events.
+    // The ids have the order of the events.
     Ok(statement(format!(
         "{merge} SELECT r.id IS NOT NULL AS is_new FROM numbered n LEFT JOIN recorded r ON r.id = n.id ORDER BY n.id"
     ))
@@ -94,11 +92,8 @@ pub fn record(connection: &mut PgConnection, new_events: &[NewEvent]) -> Result<
     .load(connection)?)
 }
 
-/// Looks subscribers up by id and e-mail, makes events of them and records those, in one transaction: no subscriber who
-/// was found is deleted before. Returns of each event whether it is new, or why it could not be made.
-///
-/// # Errors
-/// Those of the database; nothing is recorded then.
+/// Finds subscribers by id and e-mail address, makes events of them and records the events, in one transaction: no
+/// subscriber found is deleted meanwhile. Returns for each event whether it is new, or why it could not be made.
 pub fn record_of<E>(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -123,7 +118,7 @@ fn column<T>(new_events: &[NewEvent], value: impl Fn(&NewEvent) -> T) -> Vec<T> 
     new_events.iter().map(value).collect()
 }
 
-/// Which events a merge recorded.
+/// The events that a merge recorded.
 #[derive(QueryableByName)]
 pub struct Recorded {
     /// Their number.
@@ -134,13 +129,12 @@ pub struct Recorded {
     pub ids: Vec<i64>,
 }
 
-/// Returns the statement that records the events of a source and adds them to the totals. The source must offer the
-/// columns of a new event under the name `e`; they get their ids in that order. Values come as text or as `numeric`: a
-/// cast of doubles would keep 15 digits.
+/// Returns the statement that records the events of a source and adds them to the totals. The source must have the
+/// alias `e` and the columns of a new event. Events get their ids in the order of `order`. Values must be text or
+/// `numeric`, because a cast from double to `numeric` keeps only 15 digits.
 ///
-/// Subscribers, dedupe keys and totals are locked one after the other, each in the order of its key, so that two writers
-/// cannot wait for each other. The locks prevent the deletion of subscribers. Events of a subscriber who is already
-/// deleted are left out.
+/// Subscribers, dedupe keys and totals are locked one after the other, each in the order of its key, so that two
+/// writers cannot deadlock. The locks prevent the deletion of subscribers. Events of deleted subscribers are skipped.
 pub fn merge_sql(source: &str, order: &str) -> String {
     let merge = merge_ctes(source, order);
     format!(
@@ -148,7 +142,7 @@ pub fn merge_sql(source: &str, order: &str) -> String {
     )
 }
 
-/// Returns the same statement without what it returns. `numbered` has every event, and `recorded` those that are new.
+/// Returns the `WITH` clause of that statement. `numbered` has every event, and `recorded` the new events.
 fn merge_ctes(source: &str, order: &str) -> String {
     format!(
         "WITH kept AS MATERIALIZED (
@@ -180,7 +174,7 @@ fn merge_ctes(source: &str, order: &str) -> String {
 /// The columns of an [`Event`], in its order.
 const COLUMNS: &str = "id, subscriber_id, name, occurred_at, value::float8, properties, dedupe_key";
 
-/// Their types.
+/// The types of [`COLUMNS`].
 type Types = (
     BigInt,
     BigInt,
@@ -199,7 +193,7 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Eve
         .load(connection)?)
 }
 
-/// Finds events by id, or none of them if their rows take more than that many bytes together.
+/// Finds events by id. Returns an empty list if their rows take more than `bytes` of memory together.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -213,10 +207,12 @@ pub fn find_within(
         .load(connection)?)
 }
 
-/// The place of an event in the list of a subscriber's events: newest first, the later recorded first among equals.
+/// The place of an event in the list of a subscriber's events: newest first. Of events with the same time, the one
+/// recorded last is first.
 pub type EventKey = (StoredMoment, i64);
 
-/// Finds a page of the events of each of these subscribers, those of one name or all, newest first: their ids.
+/// Finds a page of the ids of events of each of these subscribers, newest first. If `name` is given, only events of
+/// that name.
 pub fn find_pages(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -251,7 +247,7 @@ pub fn list_all_of(
         .load(connection)?)
 }
 
-/// Lists events of a subscriber, newest first, starting after one of them.
+/// Lists events of a subscriber, newest first, starting after the event with this time and id.
 pub fn list_page_of(
     connection: &mut PgConnection,
     subscriber_id: i64,
@@ -265,7 +261,7 @@ pub fn list_page_of(
         .limit(limit)
         .into_boxed();
     if let Some((at, id)) = after {
-        // The first condition alone is one that an index serves.
+        // Only the first condition can use an index.
         query = query
             .filter(events::occurred_at.le(at))
             .filter(events::occurred_at.lt(at).or(events::id.lt(id)));
@@ -292,7 +288,7 @@ pub fn list_totals(
         .load(connection)?)
 }
 
-/// Tells the planner how the tables look after a large load.
+/// Updates the planner's statistics of the tables, after a large load.
 pub fn analyze(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("ANALYZE subscribers, group_memberships, events, event_totals")?)
 }

@@ -1,5 +1,5 @@
-//! The bounds of events, the same for the API and for files: whatever one of them takes, an export writes in a form
-//! that the other takes too.
+//! The bounds of events, the same for the API and for files: every event that one of them accepts can be exported in a
+//! form that the other accepts too.
 
 use super::clean::clean_text;
 use serde_json::{Map, Value};
@@ -14,8 +14,8 @@ pub const MAX_DECIMALS: usize = 6;
 pub const MAX_DEDUPE_KEY: usize = 255;
 /// The longest name of a property, in characters.
 pub const MAX_PROPERTY_NAME: usize = 255;
-/// How large all properties may be, in bytes of the JSON that exports write. Twice as much, where every byte is a quote
-/// that CSV doubles, must fit into a row of a file with the other columns.
+/// The largest size of all properties together, in bytes of the JSON that exports write. CSV doubles quotes, so up
+/// to twice this size must fit into a row of a file with the other columns.
 pub const MAX_PROPERTIES: usize = 1 << 16;
 /// How deeply objects and lists may be nested in properties, the outermost object included.
 pub const MAX_DEPTH: usize = 32;
@@ -30,7 +30,7 @@ pub fn clean_name(name: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// Trims and checks a dedupe key; an empty one is missing.
+/// Trims and checks a dedupe key. Returns `None` if it is empty.
 ///
 /// # Errors
 /// What was expected and found.
@@ -90,7 +90,7 @@ pub fn check_properties(properties: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// What is wrong with a part of the properties.
+/// A problem of a part of the properties.
 struct Misfit {
     path: String,
     message: String,
@@ -104,7 +104,7 @@ impl Misfit {
         }
     }
 
-    /// Says that the part is within another, at that place.
+    /// Puts the place of the part in another part before the path.
     fn within(mut self, place: &str) -> Misfit {
         let separator = match self.path.as_bytes().first() {
             None | Some(b'[') => "",
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn properties_are_measured_as_exports_write_them() {
-        // Seven bytes that a request has become more than three hundred in an export.
+        // Seven bytes of a request become more than three hundred bytes of an export.
         let large = |count: usize| json!({ "n": vec![1e300; count] });
         assert_eq!(check(large(200)), Ok(()));
         assert!(check(large(300)).is_err_and(|message| message.contains("65536 bytes")));

@@ -2,7 +2,7 @@
 
 use crate::rule::{DateField, TextField};
 
-/// Returns the expression of a field of text. That of an e-mail's domain is its own.
+/// Returns the SQL expression of a text field. The domain of an e-mail address is computed from the address.
 pub fn text_column(field: &TextField) -> String {
     match field {
         TextField::Email => "email",
@@ -22,7 +22,7 @@ pub fn text_column(field: &TextField) -> String {
     .to_owned()
 }
 
-/// Returns the expression of a field of days or instants.
+/// Returns the SQL expression of a field of days or date-times.
 pub fn date_column(field: &DateField) -> String {
     match field {
         DateField::Birthday => "birthday",
@@ -35,17 +35,17 @@ pub fn date_column(field: &DateField) -> String {
     .to_owned()
 }
 
-/// Returns the expression of a custom field: its value as text, which cannot fail.
+/// Returns the SQL expression of a custom field's value as text. Its evaluation cannot fail.
 pub fn custom_column(key: &str) -> String {
     format!("custom ->> {}", quoted(key))
 }
 
-/// Returns the expression of a custom field: its value as JSON.
+/// Returns the SQL expression of a custom field's value as JSON.
 pub fn custom_json(key: &str) -> String {
     format!("custom -> {}", quoted(key))
 }
 
-/// Keys are plain by a constraint of their table; the doubled quote keeps a mistake there harmless.
+/// Returns a key as an SQL literal. A constraint of the table allows only plain keys; quotes are doubled all the same.
 fn quoted(key: &str) -> String {
     format!("'{}'", key.replace('\'', "''"))
 }

@@ -6,8 +6,8 @@ use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// Stores a key that was made elsewhere as the first one, with ADMIN, in an open transaction. Returns `None` if there is any
-/// key already, revoked ones too. Of several servers one stores its key.
+/// Stores a key that was made elsewhere as the first API key, with the scope ADMIN. The caller opens the transaction.
+/// Returns `None` if there is any key already, even a revoked one. Of several servers, only one stores its key.
 ///
 /// # Errors
 /// [`Error::Invalid`] if `key` does not have the form of a key; the message does not repeat it.
@@ -17,7 +17,7 @@ pub fn create_first(
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<ApiKey>, Error> {
-    // Two files may hold two keys, so no constraint would stop the second.
+    // Two servers may read different keys from their files, so no constraint would stop the second.
     diesel::sql_query("LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE").execute(connection)?;
     if has_any(connection)? {
         return Ok(None);
@@ -44,7 +44,7 @@ pub fn create_first(
     Ok(Some(stored))
 }
 
-/// Returns whether a key is stored, whatever it may do now.
+/// Returns whether a key is stored, even if it is revoked or expired.
 pub fn is_stored(connection: &mut PgConnection, key: &str) -> Result<bool, Error> {
     let Some(digest) = hash(key) else {
         return Ok(false);
@@ -53,7 +53,7 @@ pub fn is_stored(connection: &mut PgConnection, key: &str) -> Result<bool, Error
     Ok(diesel::select(diesel::dsl::exists(found)).get_result(connection)?)
 }
 
-/// Returns whether there is any key, revoked and expired ones too.
+/// Returns whether there is any key, including revoked and expired keys.
 pub fn has_any(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(
         diesel::select(diesel::dsl::exists(api_keys::table.select(api_keys::id)))

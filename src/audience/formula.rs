@@ -1,20 +1,20 @@
-//! Cells that a spreadsheet would take for formulas: an apostrophe before them says that they are text.
+//! Cells that a spreadsheet would take for formulas: an apostrophe before the cell marks it as text.
 //!
 //! A file of other people's data is opened in a spreadsheet sooner or later, and a first name such as `=HYPERLINK(...)`
 //! would run there. Spreadsheets show a cell that begins with an apostrophe as text, without the apostrophe. An import
-//! removes what an export put before a cell: reading undoes writing for every text.
+//! removes the apostrophe that an export wrote, so that every text is read back unchanged.
 
-/// What a formula begins with.
+/// The characters with which formulas begin.
 const BEGINNINGS: [u8; 6] = *b"=+-@\t\r";
 
-/// Whether a cell has to be written with an apostrophe before it: it is a formula, or would be read back as one that was
-/// written so.
+/// Whether a cell must be written with an apostrophe before it: it is a formula, or a formula after apostrophes, one of
+/// which an import would remove.
 pub fn is_formula(cell: &[u8]) -> bool {
     let first = cell.iter().find(|byte| **byte != b'\'');
     first.is_some_and(|byte| BEGINNINGS.contains(byte))
 }
 
-/// Takes the apostrophe away that was written before a formula.
+/// Removes the apostrophe that was written before a formula.
 pub fn undo(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if is_formula(rest.as_bytes()) => rest,

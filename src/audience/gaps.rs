@@ -11,7 +11,7 @@
 
 use crate::error::Error;
 
-/// Bytes before the bits.
+/// The number of bytes before the bits.
 const HEADER: usize = 5;
 /// The largest parameter that makes sense for offsets of a chunk.
 const MAX_K: u8 = 17;
@@ -42,7 +42,7 @@ fn read(bytes: &[u8]) -> Option<Vec<u32>> {
     let (header, rest) = bytes.split_at_checked(HEADER)?;
     let k = header[0];
     let count = u32::from_le_bytes(header[1..].try_into().ok()?);
-    // Every offset takes a bit at least, so that a broken count cannot ask for more memory than the bytes are worth.
+    // Every offset takes at least one bit. This check keeps a corrupt count from allocating too much memory.
     if k > MAX_K || u64::from(count) > rest.len() as u64 * 8 {
         return None;
     }
@@ -67,13 +67,13 @@ fn gaps(offsets: &[u32]) -> impl Iterator<Item = u32> {
     })
 }
 
-/// Returns the parameter that makes the fewest bits.
+/// Returns the parameter that gives the fewest bits.
 fn best_parameter(offsets: &[u32]) -> u8 {
     let length = |k: u8| -> u64 {
         let of_gap = |gap: u32| u64::from(gap >> k) + 1 + u64::from(k);
         gaps(offsets).map(of_gap).sum()
     };
-    // The length has one minimum: the mean gap is near it.
+    // The length has one minimum, near the binary logarithm of the mean gap.
     let mean = offsets.last().map_or(0, |last| last / offsets.len() as u32);
     let near = (32 - mean.leading_zeros()) as u8;
     let around = near.saturating_sub(2)..=(near + 1).min(MAX_K);
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn one_in_a_hundred_takes_about_a_byte() {
-        // A generator without a period that shows: the multiplicative hash of the number.
+        // A multiplicative hash of the number, which looks random.
         let hash = |id: u32| id.wrapping_mul(2_654_435_761) ^ id.wrapping_mul(40_503) >> 7;
         let offsets: Vec<u32> = (0..131_072).filter(|id| hash(*id) % 100 == 0).collect();
         let bits = encode(&offsets).len() as f64 * 8.0 / offsets.len() as f64;

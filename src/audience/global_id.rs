@@ -1,5 +1,5 @@
-//! Global ids: opaque to other programs, the kind and the number of a thing to us. The API and messages to other systems
-//! have the same.
+//! Global ids: the kind and the id of a thing, opaque to other programs. The API and messages to other systems use the
+//! same global ids.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -33,7 +33,7 @@ pub struct Group {
     pub created_at: DateTime<Utc>,
     /// When its name, description or tags last changed.
     pub updated_at: DateTime<Utc>,
-    /// Counted by the database with every change of its name, description or tags.
+    /// Its version, which the database increments with every change of its name, description or tags.
     pub version: i32,
     /// Free words by which people find it.
     #[diesel(deserialize_as = Vec<Option<String>>)]
@@ -53,12 +53,12 @@ pub struct NewGroup<'a> {
     pub tags: &'a [String],
 }
 
-/// What adding to or removing from a group did.
+/// The result of adding subscribers to a group or removing them from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberChange {
     /// How many memberships changed.
     pub changed: usize,
-    /// How many were so already.
+    /// How many existing subscribers needed no change.
     pub unchanged: usize,
     /// How many of the subscribers do not exist.
     pub unknown: usize,
@@ -98,10 +98,10 @@ pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Ve
         .load(connection)?)
 }
 
-/// Returns the group of that key.
+/// Returns the group with that key.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the nearest known key, at the given place in the input.
+/// [`Error::Invalid`] at `path`, with the nearest known key, if there is no such group.
 pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Result<Group, Error> {
     if let Some(group) = find_by_key(connection, key)? {
         return Ok(group);
@@ -114,7 +114,7 @@ pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Resul
     ]))
 }
 
-/// Lists a page of the groups that a filter lets pass, each with its place, and says how many they are in all.
+/// Lists a page of the groups that match a filter, each with its place in the order, and counts all that match.
 pub fn list_page(
     connection: &mut PgConnection,
     filter: &NamedFilter,
@@ -137,7 +137,7 @@ pub fn list_page(
     make_page(connection, items, what, request, count_group_members, load)
 }
 
-/// Finds the group of that key or of that name, in any letter case; the first made of several.
+/// Finds the group with that key, or else the oldest group with that name in any letter case.
 pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Group>, Error> {
     if let Some(group) = find_by_key(connection, name)? {
         return Ok(Some(group));
@@ -152,7 +152,7 @@ pub fn find_named(connection: &mut PgConnection, name: &str) -> Result<Option<Gr
     Ok(named.first(connection).optional()?)
 }
 
-/// Returns a key for a group of that name, which no group has.
+/// Returns an unused key for a group of that name.
 pub fn free_key(connection: &mut PgConnection, name: &str) -> Result<String, Error> {
     let mut key = String::new();
     for character in name.trim().to_lowercase().chars() {
@@ -199,7 +199,7 @@ pub fn create(
 /// Makes a group without members.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the key is taken or not of the form `[a-z0-9][a-z0-9_-]*`, or if a tag is wrong.
+/// [`Error::Invalid`] if the key is taken or not of the form `[a-z0-9][a-z0-9_-]*`, or if a text or a tag is invalid.
 pub fn create_with(
     connection: &mut PgConnection,
     group: NewGroup<'_>,
@@ -231,7 +231,7 @@ pub fn create_with(
         .get_result(connection)?)
 }
 
-/// Changes name, description and tags; absent values stay, a null description is cleared.
+/// Changes the name, the description and the tags. Absent values stay; null clears the description.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`], also if the group has another version.
@@ -296,7 +296,7 @@ fn lock_row(connection: &mut PgConnection, id: i64) -> Result<Group, Error> {
 /// Deletes a group; its members stay subscribers.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it; [`Error::Invalid`] if the group has
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules use it; [`Error::Invalid`] if the group has
 /// another version.
 pub fn delete(
     connection: &mut PgConnection,
@@ -313,7 +313,7 @@ pub fn delete(
     })
 }
 
-/// Adds subscribers to a group. Those who are in stay since when they are in; ids that do not exist are counted.
+/// Adds subscribers to a group. Members keep the time at which they were added. Ids without a subscriber are counted.
 ///
 /// # Errors
 /// [`Error::NotFound`] if the group does not exist.
@@ -349,7 +349,7 @@ pub fn add_members(
     Ok(MemberChange::new(subscriber_ids, existing, added))
 }
 
-/// Removes subscribers from a group; those who are not in are counted as unchanged.
+/// Removes subscribers from a group. Subscribers who are not members are counted as unchanged.
 ///
 /// # Errors
 /// [`Error::NotFound`] if the group does not exist.
@@ -387,7 +387,7 @@ pub fn remove_members(
 /// Keeps a group from being deleted until the end of this transaction.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it is not there any more.
+/// [`Error::NotFound`] if the group does not exist any more.
 pub fn lock(connection: &mut PgConnection, group_id: i64) -> Result<(), Error> {
     let found: Option<i64> = groups::table
         .find(group_id)

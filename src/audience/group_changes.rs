@@ -1,4 +1,4 @@
-//! What to change of the groups of subscribers, together with their values and in the same transaction.
+//! Changes of the groups of subscribers, made in the same transaction as the changes of their values.
 
 use crate::db::schema::{group_memberships, groups};
 use crate::error::{Error, InputCode, InputProblem};
@@ -19,14 +19,14 @@ pub enum GroupName {
     Id(i64),
 }
 
-/// What to change of the groups of a subscriber.
+/// The changes of the groups of a subscriber.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GroupChanges {
     /// The groups to add the subscriber to.
     pub add: Vec<GroupName>,
     /// The groups to remove the subscriber from.
     pub remove: Vec<GroupName>,
-    /// The groups that the subscriber is in afterwards, and in no others.
+    /// The only groups that the subscriber is in afterwards, if given.
     pub set: Option<Vec<GroupName>>,
 }
 
@@ -55,7 +55,7 @@ impl GroupChanges {
     /// Replaces names by ids.
     ///
     /// # Errors
-    /// Every name that belongs to no group, and lists that contradict each other.
+    /// Every name without a group, lists that contradict each other, or too many names.
     pub fn resolve(&self, known: &KnownGroups) -> Result<GroupIds, Vec<InputProblem>> {
         let asked = self.names().count();
         if asked > MAX_NAMES {
@@ -97,18 +97,18 @@ impl GroupChanges {
     }
 }
 
-/// Groups that inputs name and that exist.
+/// The existing groups that inputs name.
 #[derive(Debug, Default)]
 pub struct KnownGroups {
     by_key: HashMap<String, i64>,
     ids: BTreeSet<i64>,
-    /// The keys of all groups, if some names belong to none.
+    /// The keys of all groups, loaded only if a name has no group.
     all: Vec<String>,
 }
 
 impl KnownGroups {
-    /// Finds the groups that changes name, and keeps them from being deleted until the end of this transaction. They are
-    /// locked in the order of their ids, before any subscriber.
+    /// Finds the groups named in `changes`, and keeps them from being deleted until the end of this transaction. They
+    /// are locked in the order of their ids, before any subscriber.
     pub fn lock<'c>(
         connection: &mut PgConnection,
         changes: impl Iterator<Item = &'c GroupChanges>,
@@ -167,7 +167,7 @@ impl KnownGroups {
 }
 
 /// Changes the groups of a subscriber whose row this transaction has locked or made, and returns whether any membership
-/// changed. A membership that stays keeps the moment since when it is.
+/// changed. A membership that stays keeps the time at which it began.
 pub fn change_groups(
     connection: &mut PgConnection,
     subscriber_id: i64,

@@ -1,4 +1,4 @@
-//! Sets of subscribers that are not stored, as bitmaps over ids, and pages of them.
+//! Sets of subscribers in memory, as bitmaps over ids, and pages of them.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS};
 use super::paging::{Page, PageRequest, Stretch};
@@ -14,29 +14,29 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::LazyLock;
 
-/// Up to this many members, sorting all of them by e-mail is cheaper than walking the index of e-mails for them.
+/// The most members that are sorted by e-mail address. For larger sets, the index of addresses is walked.
 pub(super) const FEW_MEMBERS: usize = 20_000;
 
-/// For how many segments the members are held in memory at a time: those of an audience of ten million take 20 MB.
+/// The number of segments whose members are held in memory at a time. For an audience of ten million they take 20 MB.
 pub const SETS_AT_A_TIME: usize = 16;
 
-/// Looking a member up and sorting it takes about as long as walking over this many e-mails.
+/// Reading and sorting one member takes about as long as walking over this many addresses.
 const STEPS_OF_A_MEMBER: usize = 8;
 
-/// Over how many e-mails the first walk goes at the least.
+/// The fewest addresses that a walk passes.
 const LEAST_STEPS: usize = 128;
 
-/// How many times as far as the one before each walk goes. Members whose addresses begin alike are met late.
+/// Each walk goes this many times as far as the walk before. Members whose addresses begin alike may be found late.
 const FARTHER: usize = 8;
 
-/// A set of subscribers: bit `id`, least significant bit of a byte first.
+/// A set of subscribers: a bitmap with one bit for each id, least significant bit of a byte first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdSet {
     bytes: Vec<u8>,
 }
 
 impl IdSet {
-    /// Puts a stretch of the set in place; it begins at an id that is a multiple of 8.
+    /// Overwrites a range of the bitmap. It begins at `first_id`, which must be a multiple of 8.
     pub fn put(&mut self, first_id: i64, bytes: &[u8]) {
         let start = usize::try_from(first_id / 8).unwrap_or_default();
         let end = start + bytes.len();
@@ -75,7 +75,7 @@ impl IdSet {
         Ok(sets)
     }
 
-    /// Returns the members as blocks, each with its number, as they are stored; empty ones are left out.
+    /// Returns the members as blocks, each with its number, as they are stored. Empty blocks are skipped.
     pub fn blocks(&self) -> impl Iterator<Item = (i32, Vec<u8>)> {
         let blocks = (0..).zip(self.bytes.chunks(BLOCK_BYTES));
         let filled = blocks.filter(|(_, members)| members.iter().any(|byte| *byte != 0));
@@ -95,7 +95,7 @@ impl IdSet {
         self.bytes[place] ^= 1 << (id & 7);
     }
 
-    /// Keeps those who are in another set too.
+    /// Keeps the subscribers who are in another set too.
     pub fn retain(&mut self, other: &IdSet) {
         for (place, byte) in self.bytes.iter_mut().enumerate() {
             let others = other.bytes.get(place).copied().unwrap_or_default();
@@ -103,7 +103,7 @@ impl IdSet {
         }
     }
 
-    /// Takes out those who are in another set.
+    /// Removes the subscribers who are in another set.
     pub fn remove_all(&mut self, other: &IdSet) {
         for (byte, others) in self.bytes.iter_mut().zip(&other.bytes) {
             *byte &= !others;
@@ -169,7 +169,7 @@ impl IdSet {
         Ok(page.with_rows(rows))
     }
 
-    /// Finds the same page of the subscribers in each of these sets: their ids.
+    /// Finds the ids of the same page of each of these sets.
     pub fn find_pages<H: Copy + Eq + Hash>(
         connection: &mut PgConnection,
         sets: &HashMap<H, impl Borrow<IdSet>>,
@@ -213,7 +213,7 @@ impl IdSet {
     }
 }
 
-/// A stretch of one of several sets, and what is found of it.
+/// A range of one of several sets, and the members found in it.
 struct Part<'s, H> {
     stretch: &'s Stretch<H, SubscriberKey>,
     set: &'s IdSet,
@@ -221,27 +221,27 @@ struct Part<'s, H> {
 }
 
 impl<H> Part<'_, H> {
-    /// Whether sorting all members is cheaper than walking along the e-mails until enough of them are met.
+    /// Whether sorting all members is cheaper than walking over addresses until enough members are found.
     fn has_few(&self, limit: usize, farther: usize) -> bool {
         let (count, steps) = (self.set.count(), self.expected_steps(limit, farther));
         count <= FEW_MEMBERS && count.saturating_mul(STEPS_OF_A_MEMBER) <= steps
     }
 
-    /// Returns how many e-mails must be walked over to meet this many members, if those of members are like all others, or how
-    /// many times as many as that.
+    /// Returns over how many addresses to walk to find this many members, if members are spread evenly, times
+    /// `farther`.
     fn expected_steps(&self, members: usize, farther: usize) -> usize {
         let steps = members.saturating_mul(self.ids()) / self.set.count().max(1);
         steps.saturating_mul(farther)
     }
 
-    /// Returns over how many e-mails to walk: a little more than expected, or over all of them.
+    /// Returns over how many addresses to walk, a little more than expected, or `None` for all of them.
     fn steps(&self, members: usize, farther: usize) -> Option<i64> {
         let expected = self.expected_steps(members, farther);
         let steps = (expected + expected / 4).max(LEAST_STEPS);
         i64::try_from(steps).ok().filter(|_| steps < self.ids())
     }
 
-    /// Returns how many ids there are up to the last member, or a few more.
+    /// Returns the number of ids that the bitmap covers.
     fn ids(&self) -> usize {
         self.set.bytes.len() * 8
     }
@@ -253,7 +253,7 @@ impl<H> Part<'_, H> {
         self.found = rows.collect();
     }
 
-    /// The addresses between which the stretch lies.
+    /// Returns the addresses between which the range lies.
     fn bounds(&self) -> (&str, &str) {
         (
             email_of(&self.stretch.after).unwrap_or_default(),
@@ -262,7 +262,7 @@ impl<H> Part<'_, H> {
     }
 }
 
-/// Greater than all addresses, which are shorter.
+/// A text that is greater than all addresses.
 static BEYOND: LazyLock<String> = LazyLock::new(|| "\u{10ffff}".repeat(64));
 
 fn email_of(key: &Option<SubscriberKey>) -> Option<&str> {
@@ -272,8 +272,8 @@ fn email_of(key: &Option<SubscriberKey>) -> Option<&str> {
     }
 }
 
-/// Finds the first or last members of each part by e-mail. Small sets are sorted; of large ones the e-mails are walked over
-/// until there are enough.
+/// Finds the first or last members of each part by e-mail address. Small sets are sorted. For large sets, addresses are
+/// walked over until enough members are found.
 fn find_by_email<H>(
     connection: &mut PgConnection,
     parts: &mut [Part<'_, H>],
@@ -295,10 +295,10 @@ fn find_by_email<H>(
     Ok(())
 }
 
-/// A member that was found: the place of the part, the id and the e-mail.
+/// A member that was found: the place of the part, the id and the e-mail address.
 type Found = (BigInt, BigInt, Text);
 
-/// Finds members of small sets by e-mail: the database sorts each set.
+/// Finds members of small sets by e-mail address: the database sorts each set.
 fn sort_by_email<H>(
     connection: &mut PgConnection,
     parts: &mut [&mut Part<'_, H>],
@@ -336,7 +336,8 @@ fn sort_by_email<H>(
     Ok(())
 }
 
-/// Finds members of large sets by e-mail: walks over e-mails until there are enough of each set, or as far as it may.
+/// Finds members of large sets by e-mail address: walks until each set has enough members, or as far as [`Part::steps`]
+/// allows.
 fn walk_by_email<H>(
     connection: &mut PgConnection,
     parts: &mut [&mut Part<'_, H>],

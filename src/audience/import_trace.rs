@@ -1,4 +1,4 @@
-//! What imports store about a person: to show it to the person, and to erase it.
+//! The data that imports store about a person, to show it to the person and to erase it.
 
 use super::mentioned::Mentioned;
 use super::runs;
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use serde_json::Value;
 
-/// How an import changed a person, as long as that can be undone.
+/// A change of a person by an import, kept as long as it can be undone.
 #[derive(Debug, Clone, Queryable)]
 pub struct PersonChange {
     /// The id of the changed subscriber.
@@ -27,7 +27,7 @@ pub struct PersonChange {
     pub after: Value,
 }
 
-/// Lists how imports changed these people, oldest first.
+/// Lists how imports changed these people, by subscriber, oldest import first.
 pub fn list_changes_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -46,13 +46,12 @@ pub fn list_changes_of(
         .load(connection)?)
 }
 
-/// Removes a person from all that is remembered of imports: undoing one does not bring them back.
+/// Deletes a person from the stored data of imports, so that undoing an import does not restore the person.
 pub fn forget_person(connection: &mut PgConnection, id: i64, email: &str) -> Result<(), Error> {
     forget_people(connection, &[(id, email.to_owned())])
 }
 
-/// Removes people, by id and address, from all that is remembered of imports. What is remembered is read once for all of
-/// them.
+/// Deletes people, by id and address, from the stored data of imports. The data is read once for all people.
 pub fn forget_people(connection: &mut PgConnection, people: &[(i64, String)]) -> Result<(), Error> {
     let mut ids: Vec<i64> = people.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
@@ -68,14 +67,14 @@ pub fn forget_people(connection: &mut PgConnection, people: &[(i64, String)]) ->
 /// How many problems are read at a time.
 const PROBLEMS_AT_A_TIME: usize = 5_000;
 
-/// The condition that a text may mention an address: it holds a part that every form of the address has. The text is in
-/// lower case and without invisible characters there, as far as the database knows them.
+/// Returns the SQL condition that a text may mention an address: it has `$1`, a part that every form of the address
+/// has. The text is compared in the lower case of the database and without [`INVISIBLE`] characters.
 fn may_mention(text: &str) -> String {
     let invisible: String = INVISIBLE.iter().collect();
     format!("strpos(translate(lower({text}), '{invisible}', ''), $1) > 0")
 }
 
-/// Removes the remarks about rows that mention the address. Only the text of a remark shows which person it is about.
+/// Deletes the problems of rows that mention an address. Only the text of a problem shows which person it is about.
 fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
     #[derive(QueryableByName)]
     struct Row {
@@ -84,7 +83,7 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
         #[diesel(sql_type = Text)]
         text: String,
     }
-    // One after the other: an address does not begin in one and end in the other.
+    // The line breaks keep an address from being found across two columns.
     let text = "concat_ws(E'\\n', value, reason, cells::text)";
     let mut last = 0;
     loop {
@@ -106,7 +105,7 @@ fn forget_problems(connection: &mut PgConnection, address: &Mentioned) -> Result
     }
 }
 
-/// Removes the person from the errors of imports and of their undos, and from rows that were mistaken for headers.
+/// Deletes the people from the errors of imports and of their undos, and from rows that were mistaken for headers.
 fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> Result<(), Error> {
     const FORGOTTEN: &str = "the error named a subscriber who has been deleted since";
     #[derive(QueryableByName)]
@@ -131,8 +130,8 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
     let is_in = |text: &Option<String>| text.as_deref().is_some_and(|text| address.is_in(text));
     for row in rows {
         let import = imports::table.find(row.id);
-        // An error shows only the beginning of a row that was mistaken for a header, which need not include the
-        // address.
+        // An error shows only the beginning of a row that was mistaken for a header. The address may be in the rest, so
+        // `form` is searched too.
         if row.error.is_some() && (is_in(&row.error) || is_in(&row.form)) {
             diesel::update(import)
                 .set(imports::error.eq(FORGOTTEN))
@@ -157,8 +156,8 @@ fn forget_what_was_said(connection: &mut PgConnection, address: &Mentioned) -> R
     Ok(())
 }
 
-/// Removes the person from the lists of people whom batches added, also batches of events. These are few rows, of a few
-/// bytes each.
+/// Deletes the people from the lists of subscribers whom batches created, including batches of events. The lists are
+/// few and short, so all of them are read.
 fn forget_created(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
     let batches: Vec<(i64, i32, Vec<u8>)> = import_batches::table
         .inner_join(imports::table)
@@ -208,7 +207,7 @@ fn forget_added(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error>
     Ok(())
 }
 
-/// Returns runs without some ascending ids, if they have any of them.
+/// Removes ascending ids from encoded runs. Returns `None` if the runs have none of them.
 fn without(bytes: &[u8], some: &[i64]) -> Result<Option<Vec<u8>>, Error> {
     let mut ids = runs::decode(bytes)?;
     let before = ids.len();

@@ -5,10 +5,10 @@ use crate::error::{Error, InputCode, InputProblem};
 /// How many bytes a key has at most.
 pub const MAX_KEY: usize = 63;
 
-/// Refuses a key of a group or a segment that is not of the form `[a-z0-9][a-z0-9_-]*`.
+/// Checks that the key of a group or a segment has the form `[a-z0-9][a-z0-9_-]*`.
 ///
 /// # Errors
-/// [`Error::Invalid`] with a key that would do.
+/// [`Error::Invalid`], with a suggested key if one can be made.
 pub fn check_key(key: &str) -> Result<(), Error> {
     let is_plain = key
         .bytes()
@@ -30,7 +30,7 @@ pub fn check_key(key: &str) -> Result<(), Error> {
     ]))
 }
 
-/// Makes a key out of any text, such as a CSV header; empty if no letter is in it.
+/// Makes a key from a text, such as a CSV header. Returns an empty text if no letter from a to z is in it.
 pub fn suggest_key(text: &str) -> String {
     let mut key = String::new();
     for character in text.trim().to_lowercase().chars() {

@@ -7,20 +7,20 @@ use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// The keys as a server checks them.
+/// The keys and sessions by which a server checks requests.
 #[derive(Debug, Default)]
 pub struct KeyRing {
-    /// Whether any key was ever made, usable or not.
+    /// Whether any key exists, usable or not.
     pub has_any: bool,
-    /// Those that have not been revoked, each with the hash that it is found by.
+    /// The keys that are neither revoked nor expired, each with its hash.
     pub keys: Vec<(Hash, ApiKey)>,
-    /// The sessions that have not ended, each with the hash that it is found by.
+    /// The sessions that have not ended, each with its hash.
     pub sessions: Vec<(Hash, Session)>,
 }
 
 /// Loads what a server needs to check keys.
 pub fn load_ring(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<KeyRing, Error> {
-    // Before the keys: a session whose key is not loaded opens nothing.
+    // Sessions are loaded before keys: a session whose key is not loaded gives no access.
     let sessions = session::load(connection, now)?;
     let rows: Vec<(Vec<u8>, ApiKey)> = api_keys::table
         .filter(api_keys::revoked_at.is_null())

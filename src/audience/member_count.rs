@@ -33,7 +33,7 @@ pub fn count_segment_members(
     Ok(counts.into_iter().collect())
 }
 
-/// How many members are in one, in the other, and in both.
+/// The numbers of members of the first, of the second, and of both.
 pub type Overlap = (i64, i64, i64);
 
 /// Counts the members of each of these segments, of another, and of both.

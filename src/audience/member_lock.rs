@@ -10,8 +10,8 @@ pub fn lock_against_refresh(connection: &mut PgConnection) -> Result<(), Error> 
 }
 
 /// Waits for the transactions that hold [`lock_against_refresh`] and keeps others out until the end of this one. A
-/// refresh, the follower and a deletion take it: each reads members and writes them back, and their changes become
-/// visible in the order of their ids.
+/// refresh, the follower and a deletion take this lock, because each reads members and writes them back. Their changes
+/// become visible in the order of their ids.
 pub fn lock_for_refresh(connection: &mut PgConnection) -> Result<(), Error> {
     AdvisoryLock::Members.hold(connection)
 }

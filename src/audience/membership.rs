@@ -1,4 +1,4 @@
-//! Membership: who is in which group or segment, read from rows and bitmaps.
+//! Membership: which subscribers are in which group or segment, read from rows and bitmaps.
 
 use super::block::{BLOCK_IDS, list_bits};
 use super::block_piece::BlockPiece;
@@ -22,7 +22,7 @@ const BLOCKS_AT_A_TIME: i64 = 16;
 /// Groups by subscriber, each with when the subscriber was added.
 pub type GroupsBySubscriber = HashMap<i64, Vec<(Arc<Group>, DateTime<Utc>)>>;
 
-/// Lists the groups of each of these subscribers, by key. Each group is read once, however many are in it.
+/// Lists the groups of each of these subscribers, ordered by key. Each group is read once, however many are in it.
 pub fn list_groups_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -55,8 +55,8 @@ pub fn list_groups_of(
     Ok(by_subscriber)
 }
 
-/// Lists the segments of each of these subscribers, by key. Each segment is read once, however many are in it. Of a block,
-/// only the bytes with the bits of these subscribers are read.
+/// Lists the segments of each of these subscribers, ordered by key. Each segment is read once, however many are in it.
+/// Only those bytes of a block that have the bits of these subscribers are read.
 pub fn list_segments_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -149,7 +149,8 @@ fn filter_pairs(
 /// The key of a group or segment, and the id of a subscriber.
 pub type KeyPair = (String, i64);
 
-/// Returns whether each of these (group, subscriber) pairs is a membership, without those whose group does not exist.
+/// Returns whether each of these (group, subscriber) pairs is a membership. Pairs whose group does not exist are left
+/// out.
 pub fn test_group_memberships(
     connection: &mut PgConnection,
     pairs: &[KeyPair],
@@ -163,7 +164,8 @@ pub fn test_group_memberships(
     )
 }
 
-/// Returns whether each of these (segment, subscriber) pairs is a membership, without those whose segment does not exist.
+/// Returns whether each of these (segment, subscriber) pairs is a membership. Pairs whose segment does not exist are
+/// left out.
 pub fn test_segment_memberships(
     connection: &mut PgConnection,
     pairs: &[KeyPair],
@@ -220,7 +222,7 @@ pub fn find_group_members(
         bound: "KEY",
         ..by_id
     };
-    // OFFSET 0 keeps the planner from choosing: it does not know which group is large.
+    // OFFSET 0 keeps the planner from choosing another plan: it does not know which groups are large.
     let by_sorting = PagedList {
         from: "(SELECT m.subscriber_id AS id, m.added_at, s.email FROM group_memberships m CROSS JOIN LATERAL \
                (SELECT email FROM subscribers WHERE id = m.subscriber_id OFFSET 0) s \
@@ -256,7 +258,7 @@ fn filter_large_groups(
     Ok(large.into_iter().collect())
 }
 
-/// Finds a page of the members of each of these segments: their ids.
+/// Finds a page of the ids of the members of each of these segments.
 pub fn find_segment_members(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -290,7 +292,7 @@ struct Search {
     is_done: bool,
 }
 
-/// Lists at most `limit` members of each segment by id, those of a segment in their order or against it.
+/// Lists at most `limit` members of each segment by id: ascending, or descending from the end.
 fn members_by_id(
     connection: &mut PgConnection,
     stretches: &[Stretch<i64, SubscriberKey>],
@@ -332,7 +334,7 @@ fn members_by_id(
 }
 
 impl Search {
-    /// Takes the members out of the next blocks.
+    /// Collects the members of the next blocks.
     fn read(&mut self, blocks: &[(i32, Vec<u8>)], from_end: bool) {
         for (block, members) in blocks {
             let mut ids = list_bits(*block, members);
@@ -354,7 +356,7 @@ impl Search {
     }
 }
 
-/// Blocks of segments, by the segment, with their numbers.
+/// The blocks of each segment, with their numbers.
 type Blocks = HashMap<i64, Vec<(i32, Vec<u8>)>>;
 
 /// Returns the next blocks of each segment.

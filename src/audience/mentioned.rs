@@ -1,14 +1,14 @@
-//! Looking for addresses in texts: them, and not longer addresses of which they are a part.
+//! Finds e-mail addresses in texts. An address that is only a part of a longer one does not count.
 
 use crate::error::Error;
 use crate::text::{normalize, show_email};
 use aho_corasick::AhoCorasick;
 
-/// Addresses to look for, in every form that a text may have them in.
+/// Addresses to find, in every form in which a text may have them.
 pub struct Mentioned {
-    /// As they are stored and as they are shown, where that differs.
+    /// The addresses as they are stored and as they are shown.
     forms: AhoCorasick,
-    /// The longest part that is the same in all forms.
+    /// The longest part that is the same in all forms of the address. It is empty for several addresses.
     needle: String,
 }
 
@@ -16,7 +16,7 @@ impl Mentioned {
     /// Prepares the search for stored addresses.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they are too many to be looked for at once.
+    /// [`Error::Internal`] if there are too many addresses for one search.
     pub fn any<'e>(emails: impl Iterator<Item = &'e str>) -> Result<Mentioned, Error> {
         let emails: Vec<&str> = emails.collect();
         let needle = match emails.as_slice() {
@@ -30,8 +30,8 @@ impl Mentioned {
         Ok(Mentioned { forms, needle })
     }
 
-    /// Returns a part that every text with the address holds, once it is in lower case and has no invisible characters. It
-    /// is empty for several addresses.
+    /// Returns a part that every text with the address has, if the text is in lower case and has no invisible
+    /// characters. It is empty for several addresses.
     pub fn needle(&self) -> &str {
         &self.needle
     }
@@ -49,7 +49,7 @@ impl Mentioned {
 
 /// Returns the longest part of an address that is the same in all forms.
 fn needle_of(email: &str) -> String {
-    // Letters beyond ASCII are written in several ways, and so are the labels of a domain that encode them.
+    // Letters beyond ASCII have several forms, and so have the labels of a domain that encode them.
     let parts = email
         .split(['@', '.'])
         .filter(|part| !part.starts_with("xn--"));
@@ -58,17 +58,17 @@ fn needle_of(email: &str) -> String {
     longest.unwrap_or_default().to_owned()
 }
 
-/// Marks that join two parts of an address. `/`, `=` and `|` could too, but nearly always separate addresses.
+/// Characters that join two parts of an address. `/`, `=` and `|` could too, but nearly always separate addresses.
 const JOINTS: &str = "._+-'&%!#$*^~`";
 
-/// Whether the address after this text is the end of a longer one, as after `mari` or `o'`.
+/// Whether the address after this text is the end of a longer address, as after `mari` or `o'`.
 fn continues_before(text: &str) -> bool {
     let mut before = text.chars().rev();
     let letter = before.find(|letter| !JOINTS.contains(*letter));
     letter.is_some_and(char::is_alphanumeric)
 }
 
-/// Whether an address that ends before this text goes on in it: `.au` after `a@example.com`.
+/// Whether an address that ends before this text continues in it, as `a@example.com` does in `.au`.
 fn continues_after(text: &str) -> bool {
     let mut after = text.chars();
     match after.next() {

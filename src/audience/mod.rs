@@ -1,6 +1,6 @@
 //! The nouns: each file holds a noun's type, its invariants and its SQL.
 //!
-//! Functions take a connection and, where time matters, `now`; they know no pool, no clock and no GraphQL.
+//! Functions take a connection and, if time matters, `now`; they know no pool, no clock and no GraphQL.
 
 pub mod actor;
 pub mod api_key;

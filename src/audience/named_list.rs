@@ -1,7 +1,7 @@
 //! Lists of groups and of segments: searched, filtered and in any order.
 //!
-//! There are thousands of them at most, so their names are sorted in memory, unless an index has the order and nothing is
-//! filtered. Only the rows of the page are loaded whole.
+//! There are thousands of them at most, so they are sorted in memory. Only segments by key without a filter are
+//! read in the order of an index (`segment_page.rs`).
 
 use super::paging::{Page, PageRequest, page_of};
 use super::tags::Tags;
@@ -28,7 +28,8 @@ pub enum NamedOrder {
     MemberCount,
 }
 
-/// The position of an item in a list. All but the first two have the id too, because the values before it may be equal.
+/// The position of an item in a list. Except for the first two, it has the id too, because the other value may be
+/// equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum NamedKey {
     /// The key.
@@ -43,7 +44,7 @@ pub enum NamedKey {
     Number(i64, i64),
 }
 
-/// What a list is filtered by.
+/// The filter of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamedFilter {
     /// The text to search for, in lower case.
@@ -75,7 +76,7 @@ impl NamedFilter {
     }
 }
 
-/// What a list is made of.
+/// The values of a group or a segment by which a list is filtered and ordered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     /// The id.
@@ -108,10 +109,10 @@ impl Named {
 /// A page of a list, each item with its place, and how many items the list has.
 pub type NamedPage<T> = (Page<(NamedKey, T)>, usize);
 
-/// Makes a page of a list of all these items. `count` counts members by id, `load` loads rows by id.
+/// Makes a page of those items that match the filter. `count` counts members by id, `load` loads rows by id.
 ///
 /// # Errors
-/// Those of the functions.
+/// Errors of `count` and `load`.
 pub fn make_page<T>(
     connection: &mut PgConnection,
     items: Vec<Named>,

@@ -1,6 +1,6 @@
-//! Lists of subscribers that are narrowed to a status and to those whose address begins with a text.
+//! Lists of subscribers, narrowed to a status and to addresses that begin with a text.
 //!
-//! One statement gathers the ids that fit, whatever number of lists they are for. Pages are cut out of bitmaps.
+//! One statement finds the ids that fit, for any number of lists. Pages are cut out of bitmaps.
 
 use super::block::BLOCK_IDS;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
@@ -17,15 +17,15 @@ use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Which subscribers a list is narrowed to; all of them by default.
+/// The subscribers that a list is narrowed to; all of them by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Narrowing {
-    /// How the address begins, in the form in which addresses are stored.
+    /// The beginning of the address, in the form in which addresses are stored.
     prefix: Option<String>,
     status: Option<Status>,
 }
 
-/// A page of each of some lists, and how many subscribers each list has in all.
+/// A page of each list, and how many subscribers the list has in all.
 pub type CountedPages<T> = HashMap<i64, (Page<T>, usize)>;
 
 impl Narrowing {
@@ -46,14 +46,14 @@ impl Narrowing {
         *self == Narrowing::default()
     }
 
-    /// Returns the range of addresses with the prefix: the first one, and the first one after it. The second is `None`
-    /// if there is no end.
+    /// Returns the range of addresses with the prefix: its start, and its excluded end, or `None` if it has no end.
+    /// Returns `None` if there is no prefix.
     pub fn emails(&self) -> Option<(&str, Option<String>)> {
         let prefix = self.prefix.as_deref()?;
         Some((prefix, successor(prefix)))
     }
 
-    /// Keeps of each set the subscribers that fit.
+    /// Keeps only the subscribers of each set that fit.
     pub fn narrow<H: Eq + Hash>(
         &self,
         connection: &mut PgConnection,
@@ -74,7 +74,7 @@ impl Narrowing {
             conditions.push("email >= $1");
             conditions.extend(end.as_ref().map(|_| "email < $2"));
         }
-        // Few subscribers have another status than the usual one, and an index has those.
+        // Few subscribers have a status other than the usual one, and an index has these subscribers.
         let is_complement = emails.is_none() && self.status == Some(Status::Subscribed);
         conditions.extend(match self.status {
             Some(Status::Subscribed) if is_complement => Some("status <> 'subscribed'"),
@@ -107,7 +107,7 @@ impl Narrowing {
     }
 }
 
-/// Which subscribers fit a narrowing.
+/// The subscribers that fit a narrowing: these, or all except these.
 enum Left {
     These(IdSet),
     NotThese(IdSet),
@@ -137,7 +137,7 @@ impl Offsets {
     }
 }
 
-/// Puts ids into a set that are not in it yet.
+/// Adds ids to a set. They must not be in it yet.
 pub(super) fn put(set: &mut IdSet, block: i32, offsets: &[i16]) {
     let first = i64::from(block) * BLOCK_IDS;
     for offset in offsets {
@@ -145,11 +145,11 @@ pub(super) fn put(set: &mut IdSet, block: i32, offsets: &[i16]) {
     }
 }
 
-/// Returns the first text after all that begin with a prefix, bytewise; `None` if there is no such text.
+/// Returns the first text, bytewise, after all texts that begin with a prefix, or `None` if there is no such text.
 fn successor(prefix: &str) -> Option<String> {
     let mut text = prefix.to_owned();
     while let Some(last) = text.pop() {
-        // Characters continue after the surrogates, which are not characters.
+        // The next character comes after the surrogates, which are not characters.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             _ => char::from_u32(u32::from(last) + 1),
@@ -212,7 +212,7 @@ fn count_pages(
     Ok(counted.collect())
 }
 
-/// Loads the members of groups that fit a narrowing. If few subscribers fit, only those are looked up.
+/// Loads the members of groups that fit a narrowing. If few subscribers fit, only their memberships are read.
 fn load_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],
@@ -251,7 +251,7 @@ fn load_groups(
     Ok(sets)
 }
 
-/// Adds when each member of the pages was added to its group.
+/// Adds to each item the time at which the subscriber was added to the group.
 fn tell_moments(
     connection: &mut PgConnection,
     pages: CountedPages<i64>,

@@ -1,4 +1,4 @@
-//! Lists that belong to rows of a table, such as the members of each group: one statement finds a page of each.
+//! Lists that belong to rows of a table, such as the members of each group. A few statements find a page of all lists.
 
 use super::paging::{Page, PageRequest, Stretch};
 use crate::db::statement;
@@ -11,19 +11,19 @@ use std::collections::{BTreeMap, HashMap};
 /// A list in SQL, ordered by columns that are unique within it. `asked.holder` is the id of the row that has the list.
 #[derive(Debug, Clone, Copy)]
 pub struct PagedList<'s> {
-    /// What follows FROM: tables, WHERE and conditions.
+    /// The SQL after FROM: tables, WHERE and conditions.
     pub from: &'s str,
     /// The id of an item.
     pub id: &'s str,
     /// The columns of the key.
     pub key: &'s [&'s str],
-    /// How a key is read from the text `KEY`, in which `|` separates the values of the columns.
+    /// The SQL that reads a key from the text `KEY`, in which `|` separates the values of the columns.
     pub bound: &'s str,
     /// Whether the greatest key is the first.
     pub descends: bool,
-    /// A moment that is returned with each item.
+    /// The SQL of a moment that is returned with each item.
     pub moment: &'s str,
-    /// A text that `from` names `$4`.
+    /// The value of `$4` in `from`.
     pub text: Option<&'s str>,
 }
 
@@ -89,7 +89,8 @@ impl PagedList<'_> {
             holders,
             |row: &Row| row.key.clone(),
             |stretches, from_end, limit| {
-                // Those with the same bounds are read together: a bound that may be missing could not use an index.
+                // Lists with the same bounds are read together: a condition with a bound that may be missing could not
+                // use an index.
                 let mut alike: BTreeMap<(bool, bool), Vec<&Stretch<i64, String>>> = BTreeMap::new();
                 for stretch in stretches {
                     let bounds = (stretch.after.is_some(), stretch.before.is_some());
@@ -142,7 +143,7 @@ impl PagedList<'_> {
             .load(connection)?)
     }
 
-    /// Writes the statement. Each list is read by itself, along an index where there is one, and no further than its page.
+    /// Writes the statement. Each list is read by itself, along an index if there is one, and no further than its page.
     fn sql(&self, has_after: bool, has_before: bool, from_end: bool) -> String {
         let (id, moment, from) = (self.id, self.moment, self.from);
         let (later, earlier) = if self.descends {

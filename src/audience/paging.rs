@@ -1,4 +1,4 @@
-//! Keyset paging: a page is the rows beyond a key, so that rows added or removed meanwhile shift nothing.
+//! Keyset paging: a page is the rows beyond a key, so that rows added or removed meanwhile do not shift the pages.
 
 use crate::error::Error;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::hash::Hash;
 /// The most rows a page may have.
 pub const MAX_PAGE_SIZE: usize = 250;
 
-/// Which rows of a list are asked for. Keys are unique within the list, and the list is ordered by them.
+/// A request for rows of a list. Keys are unique within the list, and the list is ordered by them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
     /// The number of rows.
@@ -20,7 +20,7 @@ pub struct PageRequest<K> {
     pub from_end: bool,
 }
 
-/// A stretch of a list, in the order of the list.
+/// Consecutive rows of a list, in the order of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The rows.
@@ -32,7 +32,7 @@ pub struct Page<T> {
 }
 
 impl<K> PageRequest<K> {
-    /// The first rows of a list.
+    /// Returns a request for the first rows of a list.
     pub fn first(size: usize) -> PageRequest<K> {
         PageRequest {
             size,
@@ -42,14 +42,14 @@ impl<K> PageRequest<K> {
         }
     }
 
-    /// How many rows to read: one more than asked for shows whether the list goes on.
+    /// Returns how many rows to read: one more than the size shows whether the list goes on.
     pub fn limit(&self) -> i64 {
         self.size as i64 + 1
     }
 
-    /// Makes a page of at most [`limit`](Self::limit) rows beyond the keys of the request: in the order of the list, or against
-    /// it if the request is from the end. `is_beyond` says whether there are rows up to the key `after`, and from the key
-    /// `before` on.
+    /// Makes a page of at most [`limit`](Self::limit) rows between the keys of the request. They are in the order of
+    /// the list, or in reverse if the request is from the end. `is_beyond` says whether there are rows up to the key
+    /// `after`, and whether there are rows from the key `before` on.
     pub fn make_page<T>(&self, mut rows: Vec<T>, is_beyond: (bool, bool)) -> Page<T> {
         let goes_on = rows.len() > self.size;
         rows.truncate(self.size);
@@ -63,11 +63,11 @@ impl<K> PageRequest<K> {
         }
     }
 
-    /// Makes a page by a function that returns at most `limit` rows beyond the keys of the request: in the order of
-    /// the list, or against it if the request is from the end.
+    /// Makes a page. `fetch` returns at most `limit` rows between the keys of the request that it gets: in the order of
+    /// the list, or in reverse if that request is from the end.
     ///
     /// # Errors
-    /// Those of the function.
+    /// Errors of `fetch`.
     pub fn fetch<T>(
         &self,
         key: impl Fn(&T) -> K,
@@ -92,15 +92,15 @@ impl<K> PageRequest<K> {
         Ok(pages.remove(&()).unwrap_or_default())
     }
 
-    /// Makes this page of the lists of several holders by a function that returns at most `limit` rows of each stretch,
-    /// each with the holder: in the order of the list, or in reverse if asked. It is called three times at most, however
-    /// many holders there are.
+    /// Makes this page of the lists of several holders. `fetch` returns at most `limit` rows of each stretch, each with
+    /// the holder: in the order of the list, or in reverse if its second argument is true. It is called three times at
+    /// most, however many holders there are.
     ///
-    /// Whether there is more on the side from which the page starts is asked for, since what a cursor was made for may
-    /// be gone, and so may be everything before it.
+    /// Whether there are rows on the other side of the keys `after` and `before` is read from the database, because the
+    /// row of a cursor may be deleted, and so may all rows beyond it.
     ///
     /// # Errors
-    /// Those of the function.
+    /// Errors of `fetch`.
     pub fn fetch_each<H, T>(
         &self,
         holders: &[H],
@@ -172,7 +172,7 @@ impl<K> PageRequest<K> {
         }
     }
 
-    /// Turns the keys into others.
+    /// Converts the keys.
     pub fn map<U>(&self, each: impl Fn(&K) -> U) -> PageRequest<U> {
         PageRequest {
             size: self.size,
@@ -186,7 +186,7 @@ impl<K> PageRequest<K> {
 /// The part of the list of one holder that lies between two keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch<H, K> {
-    /// Whose list it is.
+    /// The holder of the list.
     pub holder: H,
     /// Only rows after this key.
     pub after: Option<K>,
@@ -205,7 +205,7 @@ impl<T> Default for Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Puts other rows in place of these.
+    /// Replaces the rows.
     pub fn with_rows<U>(self, rows: Vec<U>) -> Page<U> {
         Page {
             rows,
@@ -224,7 +224,7 @@ impl<T> Page<T> {
         }
     }
 
-    /// Turns every row into something else.
+    /// Converts every row.
     pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
         Page {
             rows: self.rows.into_iter().map(each).collect(),

@@ -3,10 +3,10 @@
 use crate::text::clean;
 use serde_json::{Map, Value};
 
-/// Returns the properties with every name and text in its normal form, trimmed. Empty texts are missing.
+/// Returns the properties with every name and text trimmed and in its normal form. Empty texts are left out.
 pub fn clean_properties(properties: Map<String, Value>) -> Map<String, Value> {
     let cleaned = properties.into_iter().filter_map(|(name, value)| {
-        // A name of which nothing is left stays as it was: nothing is lost without a word.
+        // A name that would become empty stays as it is, so that no property is lost silently.
         let name = clean(&name).unwrap_or(name);
         Some((name, clean_value(value)?))
     });

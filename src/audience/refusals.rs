@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 /// address.
 const MOST: usize = 20;
 
-/// A kind of refusal: the action of its row.
+/// A kind of refusal. It gives the row its action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refused {
     /// An API key that is unknown, revoked or expired.
@@ -32,7 +32,7 @@ impl Refused {
     }
 }
 
-/// What was refused, to whom, and from where.
+/// The kind of refusal, the actor and the address of the client.
 type Alike = (Refused, Actor, Option<IpAddr>);
 
 /// The refusals that are not in the audit log yet.
@@ -55,13 +55,13 @@ impl Refusals {
         *counts.entry(alike).or_default() += count;
     }
 
-    /// Takes what was counted so far.
+    /// Returns the refusals counted so far and starts anew.
     pub fn take(&self) -> Counted {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Counted(std::mem::take(&mut *counts))
     }
 
-    /// Gives back what could not be written.
+    /// Adds refusals that could not be written to the counts again.
     pub fn give_back(&self, counted: Counted) {
         for (alike, count) in counted.0 {
             self.add(alike, count);
@@ -69,17 +69,17 @@ impl Refusals {
     }
 }
 
-/// Refusals of a time.
+/// The refusals of a period.
 #[derive(Debug, Clone, Default)]
 pub struct Counted(HashMap<Alike, usize>);
 
 impl Counted {
-    /// Whether there were none.
+    /// Whether there were no refusals.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes a row for each kind.
+    /// Writes a row for each kind, actor and address.
     pub fn write(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
         crate::db::in_transaction(connection, |connection| {
             for ((refused, actor, peer), count) in &self.0 {

@@ -1,7 +1,7 @@
-//! Taking deleted subscribers out of every segment, one or a hundred thousand of them: a few statements per block.
+//! Removes deleted subscribers from every segment, one or a hundred thousand of them, with a few statements per block.
 //!
-//! The bare ids stay in what is remembered of changes, so that counts of the past still add up, and each segment that
-//! loses members stores their ids: listeners are notified, and a mirror can delete them.
+//! The ids stay in the stored changes, so that counts of the past still add up. For each segment that loses members,
+//! their ids are stored, so that listeners are notified and a mirror can delete them.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS, CHUNK_IDS, list_bits};
 use super::gaps;
@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 /// How many subscribers are deleted with one statement.
 const AT_A_TIME: usize = 10_000;
 
-/// Deletes subscribers with memberships, events and totals, and takes them out of every segment. Must run within a
-/// transaction, which keeps refreshes and other deletions waiting.
+/// Deletes subscribers with memberships, events and totals, and removes them from every segment. Must run in a
+/// transaction. Refreshes and other deletions wait for its end.
 pub fn remove_subscribers(
     connection: &mut PgConnection,
     ids: Vec<i64>,
@@ -37,19 +37,20 @@ pub fn remove_subscribers(
     Ok(removed)
 }
 
-/// For how many days it is remembered, by hashes, who was deleted: ten years. A backup that is older may bring back
+/// For how many days the hashes of deleted subscribers are kept: ten years. Restoring an older backup may bring back
 /// subscribers who were deleted since.
 pub const KEEP_ERASED: i64 = 3_653;
 
-/// Forgets the hashes of subscribers who were deleted before a moment; returns how many.
+/// Deletes the hashes of subscribers who were deleted before a moment, and returns how many.
 pub fn forget_erased(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     let old = erased_subscribers::table.filter(erased_subscribers::erased_at.lt(before));
     Ok(diesel::delete(old).execute(connection)?)
 }
 
-/// Takes subscribers whose rows are deleted out of every segment and remembers which segments lost them. Must run under
-/// [`lock_for_refresh`]: listeners rely on changes becoming visible in the order of their ids. The API does it in the
-/// transaction of the deletion; after a deletion in plain SQL the follower or the next refresh does.
+/// Removes subscribers whose rows are deleted from every segment, and stores which segments lost them. The caller must
+/// hold [`lock_for_refresh`], because listeners rely on changes becoming visible in the order of their ids. The API
+/// calls this in the transaction of the deletion. After a deletion in plain SQL, the follower or the next refresh calls
+/// it.
 pub fn erase(
     connection: &mut PgConnection,
     mut ids: Vec<i64>,
@@ -65,7 +66,7 @@ pub fn erase(
         at: now,
         refresh_id: last_refresh.unwrap_or_default(),
     };
-    // A trigger has noted them.
+    // A trigger has inserted these rows.
     let noted = subscriber_deletions::table
         .filter(subscriber_deletions::subscriber_id.eq_any(&ids))
         .filter(subscriber_deletions::refresh_id.is_null());
@@ -82,10 +83,11 @@ pub fn erase(
     Ok(())
 }
 
-/// The deleted members of segments in one chunk, as ascending places in it.
+/// The deleted members of each segment in one chunk, as ascending offsets in the chunk.
 type DeletedMembers = BTreeMap<i64, Vec<u32>>;
 
-/// Clears the bits of ids of one block in every segment, and adds them to the deleted members of those that had them.
+/// Clears the bits of ids of one block in every segment, and adds the ids to the deleted members of segments that had
+/// them.
 fn clear_block(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -144,12 +146,12 @@ fn clear_block(
 /// When subscribers were deleted.
 struct Deletion {
     at: DateTime<Utc>,
-    /// The last refresh that had written its members by then.
+    /// The id of the last refresh that had succeeded by then, or 0.
     refresh_id: i64,
 }
 
 impl Deletion {
-    /// Remembers the members that segments lost in one chunk.
+    /// Stores the members that segments lost in one chunk.
     fn remember(
         &self,
         connection: &mut PgConnection,

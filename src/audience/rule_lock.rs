@@ -4,8 +4,8 @@ use crate::db::AdvisoryLock;
 use crate::error::Error;
 use diesel::PgConnection;
 
-/// Keeps what rules refer to and the rules themselves from changing otherwise until the end of this transaction, so
-/// that two changes that are right by themselves cannot be wrong together.
+/// Keeps other transactions from changing rules and what rules refer to, until the end of this transaction. Otherwise
+/// two changes that are valid by themselves could be invalid together.
 pub fn lock_rules(connection: &mut PgConnection) -> Result<(), Error> {
     AdvisoryLock::Rules.hold(connection)
 }

@@ -1,8 +1,8 @@
-//! Ids as runs of consecutive ones: what an import adds mostly is one run per batch.
+//! Ids as runs of consecutive ids. The subscribers that a batch of an import adds are mostly one run.
 
 use crate::error::Error;
 
-/// A run is its first id and how many there are, little-endian.
+/// The size of a run: its first id and its number of ids, little-endian.
 const RUN_BYTES: usize = 12;
 
 /// Encodes ids, in any order.

@@ -1,4 +1,4 @@
-//! Segments: members chosen by a rule. The rule and its versions are here; the members are the refresh's.
+//! Segments: members chosen by a rule. This file has the rule and its versions. The refresh writes the members.
 
 use super::actor::Actor;
 use super::catalogue::load_catalogue;
@@ -33,7 +33,7 @@ pub struct Segment {
     pub description: Option<String>,
     /// The stored document of its rule.
     pub rule: JsonText,
-    /// Which version of the rule that is, from 1.
+    /// The version of the rule, from 1.
     pub definition_version: i32,
     /// When it was archived.
     pub archived_at: Option<DateTime<Utc>>,
@@ -45,7 +45,7 @@ pub struct Segment {
     pub mode: SegmentMode,
     /// The last refresh that may have used an earlier time zone; 0 if the time zone never changed.
     pub stale_through: i64,
-    /// Counted by the database with every change of the row.
+    /// Its version, which the database increments with every change of the row.
     pub version: i32,
     /// Free words by which people find it.
     #[diesel(deserialize_as = Vec<Option<String>>)]
@@ -92,12 +92,12 @@ impl Segment {
     }
 }
 
-/// What to change of a segment: absent values stay as they are, a null description is cleared.
+/// Changes of a segment. Absent values stay as they are; null clears the description.
 #[derive(Debug, Clone)]
 pub struct SegmentChanges {
     /// The actor who changes it.
     pub written_by: Actor,
-    /// The version that must be changed, if only that one.
+    /// The version that the segment must have, if given.
     pub if_version: Option<i32>,
     /// Its name for people.
     pub name: Option<String>,
@@ -114,7 +114,7 @@ pub struct SegmentChanges {
 }
 
 impl SegmentChanges {
-    /// No changes by an actor.
+    /// Returns no changes, by an actor.
     pub fn of(written_by: Actor) -> SegmentChanges {
         SegmentChanges {
             written_by,
@@ -150,10 +150,10 @@ pub fn find_by_keys(connection: &mut PgConnection, keys: &[String]) -> Result<Ve
         .load(connection)?)
 }
 
-/// Returns the segment of that key.
+/// Returns the segment with that key.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the nearest known key, at the given place in the input.
+/// [`Error::Invalid`] at `path`, with the nearest known key, if there is no such segment.
 pub fn get_by_key(connection: &mut PgConnection, key: &str, path: &str) -> Result<Segment, Error> {
     if let Some(segment) = find_by_key(connection, key)? {
         return Ok(segment);
@@ -194,8 +194,8 @@ pub fn create(
 /// Makes a segment. It has no members until it is refreshed.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the key is taken or malformed or a tag is wrong; [`Error::InvalidRule`] with every problem of
-/// the rule.
+/// [`Error::Invalid`] if the key is taken, or the key, a text or a tag is invalid; [`Error::InvalidRule`] with every
+/// problem of the rule.
 pub fn create_with(
     connection: &mut PgConnection,
     segment: NewSegment<'_>,
@@ -250,12 +250,12 @@ pub fn create_with(
 pub struct Updated {
     /// The segment as it is now.
     pub segment: Segment,
-    /// Which version of the rule it had before.
+    /// The version of the rule before the change.
     pub version_before: i32,
 }
 
-/// Changes a segment. Another rule makes another version; the members follow with the next refresh. So does beginning
-/// to follow at once: what changed before that was not noted.
+/// Changes a segment. Another rule makes a new version, and the next refresh writes its members. A segment that begins
+/// to follow changes at once gets a new version too, because earlier changes of subscribers were not recorded for it.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`], also if the segment has another version; [`Error::InvalidRule`] with every
@@ -351,7 +351,7 @@ pub(super) fn lock(
 /// Deletes a segment with its members and its past.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules ask about it; [`Error::Invalid`] if the segment has
+/// [`Error::NotFound`]; [`Error::InUse`] with the segments whose rules use it; [`Error::Invalid`] if the segment has
 /// another version.
 pub fn delete(
     connection: &mut PgConnection,
@@ -360,7 +360,8 @@ pub fn delete(
 ) -> Result<Segment, Error> {
     connection.transaction(|connection| {
         lock_rules(connection)?;
-        // The refresh writes blocks of segments it has seen; it must see this one gone or finish before.
+        // A refresh writes blocks of the segments that it has read. It must not read this segment any more, or finish
+        // before.
         lock_against_refresh(connection)?;
         let segment = lock(connection, id, if_version)?;
         refuse_if_used(connection, DependencyKind::Segment, &segment.key)?;
@@ -369,7 +370,8 @@ pub fn delete(
     })
 }
 
-/// Finds the segments whose rules use any of these things, each with what it uses, by key.
+/// Finds the segments whose rules use any of these things, each with what it uses, ordered by key. It also finds
+/// the kind of one thing combined with the name of another.
 pub fn find_users(
     connection: &mut PgConnection,
     used: &[Dependency],

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-/// Lists a page of the segments that a filter lets pass, each with its place, and says how many they are in all. Archived
-/// ones are listed only if asked for.
+/// Lists a page of the segments that match a filter, each with its place in the order, and counts all that match.
+/// Archived segments are listed only if `with_archived` is true.
 pub fn list_page(
     connection: &mut PgConnection,
     with_archived: bool,
@@ -23,7 +23,7 @@ pub fn list_page(
     if order == NamedOrder::Key && filter.is_empty() {
         return list_by_key(connection, with_archived, request);
     }
-    // Without the rules, which may be large.
+    // The rules are not read, because they may be large.
     let mut query = segments::table
         .select((
             segments::id,
@@ -63,8 +63,8 @@ pub fn list_page(
     )
 }
 
-/// Lists a page of all segments by key. One statement finds it, how many segments there are, and whether the list goes on
-/// before and after it.
+/// Lists a page of all segments by key. One statement reads the page, how many segments there are, and whether the list
+/// goes on before and after the page.
 fn list_by_key(
     connection: &mut PgConnection,
     with_archived: bool,
@@ -113,7 +113,7 @@ fn list_by_key(
 /// Whether there are segments before and after a page, and how many there are in all.
 type Beside = (bool, bool, Option<i64>);
 
-/// Greater than all keys, which are ASCII.
+/// A text that is greater than all keys, which are ASCII.
 const AFTER_ALL_KEYS: &str = "\u{80}";
 
 fn key_in(place: &Option<NamedKey>) -> Option<&str> {

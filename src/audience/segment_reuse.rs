@@ -1,4 +1,4 @@
-//! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
+//! Segments made from existing rules: copies of other segments, and earlier versions of the rule.
 
 use super::actor::Actor;
 use super::definition::find_definition;
@@ -10,7 +10,7 @@ use crate::rule;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// Makes another segment with the rule, mode, description and tags of one, and also its name if there is no other.
+/// Makes a segment with the rule, mode, description and tags of another segment, and its name if `name` is absent.
 ///
 /// # Errors
 /// [`Error::NotFound`]; else as [`create_with`].
@@ -23,7 +23,7 @@ pub fn copy(
     now: DateTime<Utc>,
 ) -> Result<Segment, Error> {
     in_transaction(connection, |connection| {
-        // Before the row, as everywhere.
+        // This lock is taken before the lock of the row, as everywhere.
         lock_rules(connection)?;
         let original = lock(connection, id, None)?;
         let rule = rule::read_root(&original.rule.read()).map_err(Error::InvalidRule)?;
@@ -40,10 +40,10 @@ pub fn copy(
     })
 }
 
-/// Gives a segment a rule that it had, as its newest version. The rule that it has already makes no version.
+/// Makes an earlier rule of a segment its newest version. If the segment has that rule already, no version is made.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it never had that version; else as [`update`].
+/// [`Error::Invalid`] if the segment never had that version; else as [`update`].
 pub fn restore_definition(
     connection: &mut PgConnection,
     id: i64,

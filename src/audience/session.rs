@@ -1,7 +1,7 @@
 //! Sessions: browsers that signed in with an API key and carry a cookie instead of the key.
 //!
 //! A session has the scopes of its key and ends with it. It also ends 12 hours after its last use and 7 days after its
-//! start. Stored is the SHA-256 of the token in the cookie: like a key, a token has too many bits to be guessed.
+//! start. Only the SHA-256 of the token in the cookie is stored. Like a key, a token has too many bits to be guessed.
 
 use super::actor::{Actor, Origin};
 use super::api_key::{ApiKey, Hash};
@@ -18,11 +18,12 @@ use sha2::{Digest, Sha256};
 pub const IDLE: TimeDelta = TimeDelta::hours(12);
 /// How long a session lasts at most.
 pub const LONGEST: TimeDelta = TimeDelta::days(7);
-/// How many sessions a key has at most. Every server holds them in memory, so one more ends the one unused for longest.
+/// How many sessions a key has at most, because every server holds them in memory. Starting one more ends the session
+/// that is unused for longest.
 pub const MOST_PER_KEY: usize = 20;
 /// How many characters a token has. Each is one of 62, so that 43 of them make 256 bits.
 const TOKEN_LENGTH: usize = 43;
-/// How long between two notes of the last use.
+/// The last use of a session is stored at most once in this time.
 const USE: TimeDelta = TimeDelta::minutes(1);
 
 /// A session, without its token, which only the browser has.
@@ -40,23 +41,23 @@ pub struct Session {
 }
 
 impl Session {
-    /// Returns when the session ends if it is not used again and its key lasts.
+    /// Returns when the session ends if it is not used again and its key stays usable.
     pub fn ends_at(&self) -> DateTime<Utc> {
         (self.last_used_at + IDLE).min(self.started_at + LONGEST)
     }
 
-    /// Whether the session has not ended. Its key may have.
+    /// Whether the session has not ended. Its key may be revoked or expired.
     pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
         now < self.ends_at()
     }
 }
 
-/// The token of a session, for the cookie. It has no `Debug` that could put it into a log.
+/// The token of a session, for the cookie. It has no `Debug`, so that it cannot get into a log.
 pub struct Token(String);
 
 impl Token {
     fn random() -> Token {
-        // The generator of the thread is a cryptographic one that the system seeds.
+        // `rand::rng` is cryptographically secure and seeded by the operating system.
         Token(Alphanumeric.sample_string(&mut rand::rng(), TOKEN_LENGTH))
     }
 
@@ -66,14 +67,14 @@ impl Token {
     }
 }
 
-/// Returns the hash under which a token would be stored, or `None` if the text cannot be a token.
+/// Returns the hash under which a token is stored, or `None` if the text does not have the form of a token.
 pub fn hash(token: &str) -> Option<Hash> {
     let is_token =
         token.len() == TOKEN_LENGTH && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_token.then(|| Sha256::digest(token.as_bytes()).into())
 }
 
-/// Starts a session as [`start`] does, with its row of the audit log. The origin says where the request came from.
+/// Starts a session as [`start`] does, and writes its row of the audit log. The actor of `origin` is replaced.
 pub fn sign_in(
     connection: &mut PgConnection,
     api_key_id: i64,
@@ -90,8 +91,8 @@ pub fn sign_in(
     })
 }
 
-/// Ends the session of a token, if there is one, with its row of the audit log. The origin says where the request came
-/// from.
+/// Ends the session of a token, if there is one, and writes its row of the audit log. The actor of `origin` is
+/// replaced.
 pub fn sign_out(
     connection: &mut PgConnection,
     hash: &Hash,
@@ -119,8 +120,9 @@ fn record(
     audit::write(connection, &Entry::new(origin, action, now), &trace)
 }
 
-/// Starts a session with a key, in place of another if the browser has one. Returns `None` if the key is not usable any
-/// more. Removes the sessions that have ended, and of this key those unused for longest if there are too many.
+/// Starts a session with a key, and ends the session `replaced` if the browser has one. Returns `None` if the key is
+/// not usable any more. Deletes the sessions that have ended, and the longest unused sessions of this key if there are
+/// too many.
 pub fn start(
     connection: &mut PgConnection,
     api_key_id: i64,
@@ -128,7 +130,7 @@ pub fn start(
     now: DateTime<Utc>,
 ) -> Result<Option<(Session, Token)>, Error> {
     connection.transaction(|connection| {
-        // The lock lets sessions of a key be counted, and keeps the key from being revoked meanwhile.
+        // The lock keeps other sessions of the key from being started meanwhile, and the key from being revoked.
         let key = api_keys::table
             .find(api_key_id)
             .for_update()
@@ -194,7 +196,7 @@ pub fn find_by_ids(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<Ses
         .load(connection)?)
 }
 
-/// Loads the sessions that have not ended, each with the hash that it is found by.
+/// Loads the sessions that have not ended, each with its hash.
 pub fn load(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -209,7 +211,7 @@ pub fn load(
     Ok(sessions.collect())
 }
 
-/// Notes that sessions were used, each at most once a minute. Sessions that have ended stay so.
+/// Stores when sessions were last used, at most once a minute for each. Ended sessions stay ended.
 pub fn record_use(
     connection: &mut PgConnection,
     ids: &[i64],

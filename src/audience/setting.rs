@@ -1,5 +1,5 @@
-//! The settings of a database: what gives rules their meaning, and for how long changes are kept. Every server and
-//! command reads them where they matter, so that two processes never disagree.
+//! The settings of a database: those that give rules their meaning, and for how long data is kept. Every server and
+//! command reads them from the database when it needs them, so that two processes never disagree.
 
 use crate::db::schema::{refreshes, segments, settings};
 use crate::db::word::words;
@@ -20,11 +20,11 @@ pub const MIN_AUDIT_DAYS: u32 = 30;
 /// The settings in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Where days begin and end.
+    /// The time zone in which days begin and end.
     pub time_zone: Tz,
     /// The wall-clock time of the daily refresh in that zone.
     pub refresh_at: NaiveTime,
-    /// For how many days it is remembered who joined and left segments.
+    /// For how many days it is stored which subscribers joined and left segments.
     pub keep_changes: u32,
     /// For how many days an import can be undone.
     pub keep_undo: u32,
@@ -84,7 +84,7 @@ impl SettingKey {
 pub type GivenSetting = (SettingKey, String);
 
 impl Settings {
-    /// Returns the value of a setting in its one written form.
+    /// Returns the value of a setting as text. Each value has only one text.
     pub fn text(&self, key: SettingKey) -> String {
         match key {
             SettingKey::TimeZone => self.time_zone.name().to_owned(),
@@ -95,7 +95,7 @@ impl Settings {
         }
     }
 
-    /// Sets a setting to a value that comes as text.
+    /// Sets a setting to a value given as text.
     ///
     /// # Errors
     /// What was expected and what was found.
@@ -148,7 +148,7 @@ fn parse_days_from(least: u32, text: &str) -> Result<u32, String> {
     days.ok_or_else(|| format!("expected a number of days from {least} to {MAX_DAYS}"))
 }
 
-/// Returns the settings in use: the stored ones, and the default where none is stored.
+/// Returns the settings in use: the stored values, and defaults for settings without a stored value.
 pub fn load(connection: &mut PgConnection) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for (key, text) in list_stored(connection)? {
@@ -171,7 +171,7 @@ pub fn list_stored(connection: &mut PgConnection) -> Result<Vec<GivenSetting>, E
     Ok(known.collect())
 }
 
-/// What is stored where a setting has no value yet.
+/// What to store for settings without a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// The value that is given, or else the default.
@@ -180,7 +180,7 @@ pub enum Missing {
     Given,
 }
 
-/// A given value that is not the stored one.
+/// A given value that differs from the stored value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
     /// The setting.
@@ -191,8 +191,8 @@ pub struct Disagreement {
     pub given: String,
 }
 
-/// Stores the settings that have no value yet, and returns where a given value differs from a stored one. Nothing that
-/// is stored changes.
+/// Stores the settings that have no value yet, and returns the given values that differ from the stored ones. Stored
+/// values do not change.
 pub fn settle(
     connection: &mut PgConnection,
     given: &[GivenSetting],
@@ -209,7 +209,7 @@ pub fn settle(
             Missing::Given => value,
         };
         if let Some(value) = value {
-            // Another process that starts at the same time may be faster.
+            // Another process that starts at the same time may have stored a value meanwhile.
             diesel::insert_into(settings::table)
                 .values((settings::key.eq(key.as_str()), settings::value.eq(value)))
                 .on_conflict_do_nothing()
@@ -228,11 +228,11 @@ pub fn settle(
     Ok(disagreements.collect())
 }
 
-/// Changes settings for every server and command, and returns all that are in use afterwards. Another time zone makes
+/// Changes settings for every server and command, and returns all settings in use afterwards. Another time zone makes
 /// all segments pending.
 ///
 /// # Errors
-/// [`Error::Invalid`] with every value that cannot be used; nothing has changed then.
+/// [`Error::Invalid`] with every value that cannot be used. In that case nothing is changed.
 pub fn change(connection: &mut PgConnection, changes: &[GivenSetting]) -> Result<Settings, Error> {
     connection.transaction(|connection| {
         connection.batch_execute("LOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE")?;
@@ -262,9 +262,9 @@ pub fn change(connection: &mut PgConnection, changes: &[GivenSetting]) -> Result
     })
 }
 
-/// Makes all segments pending whose members come from a refresh that began before this transaction ends.
+/// Makes all segments pending until a refresh that begins after this transaction has written their members.
 fn make_pending(connection: &mut PgConnection) -> Result<(), Error> {
-    // A refresh that begins after this has the new settings in its snapshot: its row has to wait for this transaction.
+    // A refresh that begins later has the new settings in its snapshot, because inserting its row waits for this lock.
     connection.batch_execute("LOCK TABLE refreshes IN SHARE ROW EXCLUSIVE MODE")?;
     let last: Option<i64> = refreshes::table
         .select(max(refreshes::id))

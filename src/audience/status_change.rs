@@ -28,21 +28,21 @@ pub struct StatusChange {
     pub consent_source: Option<String>,
 }
 
-/// What changes statuses in a transaction.
+/// The cause of changes of statuses in a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cause {
-    /// Where changes come from, as the column `source` has it.
+    /// The source of the changes, as the column `source` has it.
     pub source: String,
-    /// Why subscribers may be addressed again.
+    /// Why subscribers may be sent e-mail again.
     pub reason: Option<String>,
     /// Where they gave consent.
     pub consent_source: Option<String>,
-    /// When the changes are made, where the rows do not say it.
+    /// When the changes are made, if the rows do not say it.
     pub moment: Option<DateTime<Utc>>,
 }
 
 impl Cause {
-    /// A mutation, perhaps with consent.
+    /// Returns the cause of changes by a mutation, perhaps with consent.
     pub fn api(consent: Option<&Consent>) -> Cause {
         Cause {
             source: "api".to_owned(),
@@ -52,7 +52,7 @@ impl Cause {
         }
     }
 
-    /// An import, perhaps with a reason to address people again.
+    /// Returns the cause of changes by an import, perhaps with a reason to send e-mail to people again.
     pub fn import(id: i64, reason: Option<&str>) -> Cause {
         Cause {
             source: format!("import {id}"),
@@ -61,7 +61,8 @@ impl Cause {
         }
     }
 
-    /// The undoing of an import. Subscribers deleted by it leave no suppression: the trigger looks for these words.
+    /// Returns the cause of changes by the undo of an import. A trigger compares this text of `source`, so that
+    /// subscribers whom the undo deletes leave no suppression.
     pub fn undo(id: i64, moment: DateTime<Utc>) -> Cause {
         Cause {
             source: format!("undo of import {id}"),
@@ -70,7 +71,7 @@ impl Cause {
         }
     }
 
-    /// The status that was kept for the address of a deleted subscriber.
+    /// Returns the cause of a status that was kept for an address.
     pub fn suppression() -> Cause {
         Cause {
             source: "suppression".to_owned(),
@@ -99,13 +100,13 @@ impl Cause {
 pub struct FirstStatus {
     /// The subscriber.
     pub subscriber_id: i64,
-    /// The status that was kept for the address, where consent ended it.
+    /// The status that was kept for the address, if consent ended it.
     pub from: Option<&'static str>,
     /// The status of the subscriber.
     pub to: &'static str,
 }
 
-/// Remembers the status of new subscribers whose addresses were suppressed.
+/// Stores the first status of new subscribers whose addresses were suppressed.
 pub fn remember_first(
     connection: &mut PgConnection,
     statuses: &[FirstStatus],
@@ -126,7 +127,7 @@ pub fn remember_first(
             )
         })
         .collect();
-    // Seven values each, and Postgres takes 65,535.
+    // A row has seven parameters, and Postgres takes 65,535 at most.
     for some in rows.chunks(9_000) {
         diesel::insert_into(status_changes::table)
             .values(some.to_vec())

@@ -9,9 +9,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, SmallInt, Text};
 use std::collections::HashMap;
 
-/// Changes of counts are added up once there are this many rows: reading so many takes no time worth mentioning.
+/// Changes of counts are added up once there are this many rows. Reading fewer rows takes hardly any time.
 const MANY: i64 = 500;
-/// How many are added up at once.
+/// How many rows are added up at once.
 const AT_ONCE: i64 = 100_000;
 
 /// Counts by status, in the order of [`Status::ALL`].
@@ -38,7 +38,7 @@ impl StatusCounts {
     }
 }
 
-/// Returns the counts of all subscribers, which triggers keep: no subscriber is read.
+/// Returns the counts of all subscribers. Triggers keep them, so no subscriber is read.
 pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Error> {
     let rows: Vec<(Named<Status>, i64)> = statement(
         "SELECT status, sum(count)::bigint AS count FROM subscriber_counts GROUP BY status",
@@ -52,8 +52,8 @@ pub fn count_everybody(connection: &mut PgConnection) -> Result<StatusCounts, Er
     Ok(counts)
 }
 
-/// Adds up what statements have changed of the counts of all subscribers, if there is much. Several servers may do this at
-/// the same time, beside statements that count.
+/// Adds up the rows in which statements have stored changes of the counts, if there are many of them. Several
+/// servers may do this at the same time, and while other statements add rows.
 pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
     statement(
         "WITH summed AS ( \
@@ -70,7 +70,7 @@ pub fn add_up(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Counts the members of each of these groups.
+/// Counts the members of each of these groups by status.
 pub fn count_groups(
     connection: &mut PgConnection,
     group_ids: &[i64],
@@ -90,13 +90,13 @@ pub fn count_groups(
     Ok(counts)
 }
 
-/// Counts the members of each of these segments. The usual status is what is left when the others are counted, so that
-/// only those are read.
+/// Counts the members of each of these segments by status. Only subscribers with a status other than the usual one are
+/// read. The other members have the usual status.
 pub fn count_segments(
     connection: &mut PgConnection,
     segment_ids: &[i64],
 ) -> Result<HashMap<i64, StatusCounts>, Error> {
-    // Statuses and members are of one moment.
+    // One snapshot, so that statuses and members are of the same moment.
     let snapshot = connection.build_transaction();
     snapshot.repeatable_read().read_only().run(|connection| {
         let others = load_others(connection)?;
@@ -122,7 +122,7 @@ fn count_members(members: &IdSet, others: &HashMap<Status, IdSet>) -> StatusCoun
     counts
 }
 
-/// Loads the subscribers with another status than the usual one, by status.
+/// Loads the subscribers with a status other than the usual one, by status.
 fn load_others(connection: &mut PgConnection) -> Result<HashMap<Status, IdSet>, Error> {
     let rows: Vec<(Named<Status>, i32, Vec<i16>)> = statement(
         "SELECT status, (id >> 13)::integer AS block, array_agg((id & 8191)::smallint) AS offsets \

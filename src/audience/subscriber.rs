@@ -1,4 +1,4 @@
-//! Subscribers: people who can be addressed, unique by e-mail.
+//! Subscribers: people with an e-mail address, which is unique.
 
 use super::paging::Stretch;
 use crate::db::schema::subscribers;
@@ -43,7 +43,7 @@ pub struct Subscriber {
     pub updated_at: DateTime<Utc>,
     pub subscribed_at: Option<DateTime<Utc>>,
     pub unsubscribed_at: Option<DateTime<Utc>>,
-    /// Counted by the database with every change.
+    /// Its version, which the database increments with every change.
     #[diesel(skip_insertion)]
     pub version: i32,
 }
@@ -57,7 +57,7 @@ pub enum SubscriberOrder {
     /// Ordered by id, which is the order in which they were added.
     #[default]
     Id,
-    /// Ordered by e-mail, bytewise.
+    /// Ordered by e-mail address, bytewise.
     Email,
 }
 
@@ -66,7 +66,7 @@ pub enum SubscriberOrder {
 pub enum SubscriberKey {
     /// The id, in a list ordered by id.
     Id(i64),
-    /// The e-mail, in a list ordered by e-mail.
+    /// The e-mail address, in a list ordered by it.
     Email(String),
 }
 
@@ -80,7 +80,7 @@ impl std::fmt::Display for SubscriberKey {
 }
 
 impl Subscriber {
-    /// A subscriber of whom only the address is known, and who may be addressed.
+    /// Returns a subscriber with the status SUBSCRIBED, of whom only the address is known.
     pub fn new(email: String, now: DateTime<Utc>) -> Subscriber {
         Subscriber {
             id: 0,
@@ -108,7 +108,7 @@ impl Subscriber {
         }
     }
 
-    /// The place in a list of that order.
+    /// Returns the place in a list of that order.
     pub fn key(&self, order: SubscriberOrder) -> SubscriberKey {
         match order {
             SubscriberOrder::Id => SubscriberKey::Id(self.id),
@@ -132,7 +132,7 @@ pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<S
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-/// Returns the first and the last id that a stretch of a list by id can have.
+/// Returns the first and the last id that a range of a list by id can have.
 pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
     let id_of = |key: &Option<SubscriberKey>| match key {
         Some(SubscriberKey::Id(id)) => Some(*id),
@@ -144,7 +144,7 @@ pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
     )
 }
 
-/// Finds subscribers by e-mail, trimmed and in lower case.
+/// Finds subscribers by e-mail address. The addresses must have the form in which they are stored.
 pub fn find_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -155,7 +155,7 @@ pub fn find_by_emails(
         .load(connection)?)
 }
 
-/// Returns the ids of the subscribers with these e-mails, by e-mail.
+/// Returns the ids of the subscribers with these e-mail addresses, by address.
 pub fn find_ids_by_emails(
     connection: &mut PgConnection,
     emails: &[String],
@@ -167,17 +167,17 @@ pub fn find_ids_by_emails(
     Ok(rows.into_iter().collect())
 }
 
-/// Subscribers who exist, by how they were asked for.
+/// Existing subscribers, found by e-mail address or by id.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Ids by e-mail.
+    /// Ids by e-mail address.
     pub by_email: BTreeMap<String, i64>,
-    /// Those of the ids that exist.
+    /// The ids of all of them.
     pub ids: BTreeSet<i64>,
 }
 
-/// Finds subscribers by id and by e-mail, and keeps them from being deleted until the end of this transaction. The rows
-/// are locked in the order of their ids, as everywhere.
+/// Finds subscribers by id and by e-mail address, and keeps them from being deleted until the end of this transaction.
+/// The rows are locked in the order of their ids, as everywhere.
 pub fn keep_known(
     connection: &mut PgConnection,
     ids: &[i64],

@@ -1,4 +1,4 @@
-//! What to change of a subscriber, and the door at which every value is cleaned.
+//! Changes of a subscriber, and the input validation of every value.
 
 use super::catalogue::load_custom_fields;
 use super::clean::{clean_birthday, clean_day, clean_degrees};
@@ -15,7 +15,7 @@ use diesel::PgConnection;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What to set of a subscriber: absent values stay as they are, null ones are cleared.
+/// Changes of a subscriber. Absent values stay as they are; null clears a value.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[expect(
     missing_docs,
@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 )]
 pub struct SubscriberChanges {
     pub status: Option<Status>,
-    /// Why a subscriber who unsubscribed, bounced or complained may be addressed again.
+    /// Why a subscriber who unsubscribed, bounced or complained may be sent e-mail again.
     pub consent: Option<Consent>,
-    /// Texts and days by the input of their [column](COLUMNS). No value clears the column.
+    /// Texts and days by the input of their [column](COLUMNS). `None` clears the column.
     pub values: BTreeMap<&'static str, Option<String>>,
     /// Degrees north and east, which only make sense together.
     pub position: Option<Option<(f64, f64)>>,
@@ -56,17 +56,18 @@ impl SubscriberChanges {
     }
 }
 
-/// Does something with changes in a transaction, in which the types that it is given stay the types of the custom fields.
+/// Does `work` in a transaction, in which the types of custom fields that it gets cannot change. It gets them only if
+/// the changes set custom fields.
 ///
 /// # Errors
-/// Those of the work and of the database.
+/// Errors of `work`.
 pub fn with_types<T>(
     connection: &mut PgConnection,
     changes: &SubscriberChanges,
     work: impl FnOnce(&mut PgConnection, &Catalogue) -> Result<T, Error>,
 ) -> Result<T, Error> {
     in_transaction(connection, |connection| {
-        // Changes ask about nothing else that rules may refer to.
+        // Changes use nothing else of the catalogue.
         let mut catalogue = Catalogue::default();
         if !changes.custom.is_empty() {
             keep_types(connection)?;
@@ -76,7 +77,7 @@ pub fn with_types<T>(
     })
 }
 
-/// Returns the subscriber with the changes; what cannot be accepted is added to the problems and left out.
+/// Returns the subscriber with the changes. A value that cannot be accepted is left out, and a problem is added.
 pub fn apply(
     mut subscriber: Subscriber,
     changes: &SubscriberChanges,
@@ -102,7 +103,7 @@ pub fn apply(
             Kind::Day(place) => value
                 .map_or(Ok(None), |value| read_birthday(value, now))
                 .map(|day| *place(&mut subscriber) = day),
-            // They come as numbers, below.
+            // Degrees are numbers, which `position` sets below.
             Kind::Degrees => Ok(()),
         };
         set.unwrap_or_else(|message| refuse(column.input, message));

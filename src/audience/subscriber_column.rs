@@ -1,5 +1,5 @@
-//! The columns that hold what is known of a subscriber: one row for each, from which changes, lists, imports, exports, bulk
-//! actions, messages of webhooks and the documents about people take theirs.
+//! The table of the columns that describe a subscriber. Changes, lists, imports, exports, bulk actions, messages of
+//! webhooks and the documents about people take their columns from it.
 
 use super::clean::{clean_country, clean_language, clean_text, clean_timezone};
 use super::subscriber::Subscriber;
@@ -14,31 +14,31 @@ pub struct Column {
     pub field: &'static str,
     /// The name of the input that sets it. One input may set several columns.
     pub input: &'static str,
-    /// What it holds.
+    /// The kind of its value.
     pub kind: Kind,
     /// Reads its value.
     pub value: fn(&Subscriber) -> Value,
 }
 
-/// What a column holds.
+/// The kind of value of a column.
 pub enum Kind {
     /// Text.
     Text(Text),
     /// Degrees on the globe.
     Degrees,
-    /// A calendar day, with its place in a subscriber.
+    /// A calendar day, and its field of a subscriber.
     Day(fn(&mut Subscriber) -> &mut Option<NaiveDate>),
 }
 
-/// How text is stored.
+/// A column of text.
 pub struct Text {
-    /// Its place in a subscriber.
+    /// Its field of a subscriber.
     pub place: fn(&mut Subscriber) -> &mut Option<String>,
-    /// Brings it to its normal form. An empty text becomes no text.
+    /// Returns the text in its normal form, or `None` if it is empty.
     pub clean: fn(&str) -> Result<Option<String>, String>,
 }
 
-/// Columns with a value of their own, and the two of a position.
+/// Makes a column: of text with a function that cleans it, or of any kind.
 macro_rules! column {
     ($name:ident, $field:literal, $clean:ident) => {
         column!(
@@ -62,8 +62,8 @@ macro_rules! column {
     };
 }
 
-/// The columns that hold what is known of a subscriber; none has to have a value. Others are beside them: the address, the
-/// status and its times, the custom fields, and when the subscriber was added and changed.
+/// The columns that describe a subscriber, each of which may be empty. Not among them are the address, the status and
+/// its times, the custom fields, and the times when the subscriber was added and changed.
 pub const COLUMNS: [Column; 13] = [
     column!(first_name, "firstName", clean_text),
     column!(last_name, "lastName", clean_text),
@@ -92,7 +92,8 @@ pub fn list_inputs() -> Vec<&'static str> {
     inputs
 }
 
-/// Lists the names of all columns, in the order of [`Subscriber`], but for the id and the version, which the database gives.
+/// Lists the names of all columns, in the order of [`Subscriber`], except the id and the version, which the database
+/// sets.
 pub fn list_names() -> Vec<&'static str> {
     let known = COLUMNS.iter().map(|column| column.name);
     let before = ["email", "status"].into_iter();

@@ -13,12 +13,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool};
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-/// Which columns are read of the subscribers of a list.
+/// The columns that a list of subscribers reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
     /// All of them.
     All,
-    /// All but the values of custom fields: making text of them takes longer than reading all the others.
+    /// All except the values of custom fields: converting them to text takes longer than reading all the others.
     WithoutCustom,
 }
 
@@ -34,7 +34,7 @@ impl Columns {
     }
 }
 
-/// Finds subscribers by id, or none of them if their rows take more than that many bytes together.
+/// Finds subscribers by id. Returns an empty list if their rows take more than `bytes` of memory together.
 pub fn find_within(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -53,14 +53,14 @@ pub fn find_within(
         .load(connection)?)
 }
 
-/// A range of addresses: from the first text to before the second.
+/// A range of addresses: its start, and its excluded end if it has one.
 pub type Range<'r> = (&'r str, Option<String>);
 
-/// Subscribers that are asked for.
+/// A query of subscribers.
 type Query<'q> = subscribers::BoxedQuery<'q, Pg>;
 
-/// Lists a page of all subscribers, or of those with an address in a range. One statement finds it, and also whether the list
-/// goes on before and after it.
+/// Lists a page of all subscribers, or of those with an address in a range. One statement reads the page and whether
+/// the list goes on before and after it.
 pub fn list_page(
     connection: &mut PgConnection,
     emails: Option<&Range<'_>>,
@@ -100,7 +100,7 @@ fn bound<'k>(
     key.map_or(Unbounded, make)
 }
 
-/// Subscribers up to a key, which is among them. Without a key there are none.
+/// Selects subscribers up to a key, which is included. Without a key, it selects none.
 fn up_to<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>) -> Query<'q> {
     match key {
         Some(key) => between(emails, Unbounded, Included(key)),
@@ -108,7 +108,7 @@ fn up_to<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>) -> Q
     }
 }
 
-/// Subscribers from a key on, which is among them. Without a key there are none.
+/// Selects subscribers from a key on, which is included. Without a key, it selects none.
 fn starting_at<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>) -> Query<'q> {
     match key {
         Some(key) => between(emails, Included(key), Unbounded),
@@ -116,7 +116,7 @@ fn starting_at<'q>(emails: Option<&'q Range<'_>>, key: Option<&'q SubscriberKey>
     }
 }
 
-/// Subscribers with an address in a range and a key between bounds.
+/// Selects subscribers with an address in a range and a key between bounds.
 fn between<'q>(
     emails: Option<&'q Range<'_>>,
     first: Bound<&'q SubscriberKey>,

@@ -1,4 +1,4 @@
-//! Whether a subscriber gets the status that is asked for: what consent raises, and what a suppressed address gives.
+//! Whether a subscriber gets the requested status: some changes need consent, and a suppressed address has a status.
 
 use super::consent::{
     CONSENT_HINT, Consent, Notice, NoticeCode, Suppression, find_suppressions, lift_suppressions,
@@ -13,14 +13,14 @@ use crate::rule::Status;
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 
-/// Returns the status that the changes would raise without consent, with that of the subscriber.
+/// Returns the current status and the requested status if the change needs consent and has none.
 fn unagreed(subscriber: &Subscriber, changes: &SubscriberChanges) -> Option<(Status, Status)> {
     let from = subscriber.status.0;
     let to = changes.status?;
     (changes.consent.is_none() && needs_consent(from, to)).then_some((from, to))
 }
 
-/// Takes a status that lacks consent out of the changes, and returns what to say about it.
+/// Removes a status that lacks consent from the changes, and adds a notice about it.
 pub fn keep_status(
     subscriber: &Subscriber,
     changes: &mut SubscriberChanges,
@@ -41,7 +41,7 @@ pub fn keep_status(
     });
 }
 
-/// Refuses a status that lacks consent.
+/// Adds a problem if the requested status lacks consent.
 pub fn check_consent(
     subscriber: &Subscriber,
     changes: &SubscriberChanges,
@@ -60,14 +60,14 @@ pub fn check_consent(
     }
 }
 
-/// What to remember of a new subscriber's status once the subscriber has an id.
+/// The origin of a status that comes from a suppressed address. For a new subscriber it is stored once there is an id.
 pub struct First {
     from: Option<&'static str>,
     cause: Cause,
 }
 
 impl First {
-    /// Remembers it.
+    /// Stores the first status of a new subscriber.
     pub fn remember(
         self,
         connection: &mut PgConnection,
@@ -83,8 +83,8 @@ impl First {
     }
 }
 
-/// Gives a subscriber with a new address the status that is kept for it. Consent ends the suppression instead. Returns
-/// what the status came from, if the address was suppressed.
+/// Gives a subscriber with a new address the status that is kept for the address. With consent, the suppression ends
+/// instead. Returns the origin of the status if the address was suppressed.
 pub fn meet_suppression(
     connection: &mut PgConnection,
     subscriber: &mut Subscriber,
@@ -125,7 +125,8 @@ pub fn meet_suppression(
     }))
 }
 
-/// Says what changes the status of a known subscriber, and ends the suppression of an address that consent raises.
+/// Tells the triggers why the status of a known subscriber changes. If the change needs consent, the suppression of the
+/// address ends.
 pub fn tell_change(
     connection: &mut PgConnection,
     before: &Subscriber,

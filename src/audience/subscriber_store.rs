@@ -23,7 +23,7 @@ pub enum Outcome {
     Created,
     /// Something changed.
     Updated,
-    /// Everything was so already.
+    /// Nothing changed.
     Unchanged,
 }
 
@@ -38,10 +38,10 @@ pub struct Stored {
     pub notices: Vec<Notice>,
 }
 
-/// Returns the subscriber that values make of a new address.
+/// Returns a new subscriber with this address and these values.
 ///
 /// # Errors
-/// Every value that cannot be accepted.
+/// A problem for every value that cannot be accepted.
 pub fn check_new(
     email: &str,
     changes: &SubscriberChanges,
@@ -61,8 +61,8 @@ pub fn check_new(
     }
 }
 
-/// Adds the subscriber that [`check_new`] made of these values, or changes the one with that address. A status that lacks
-/// consent stays as it is. Must run within a transaction.
+/// Adds the subscriber that [`check_new`] made of these values, or changes the existing subscriber with that address. A
+/// status that lacks consent stays as it is. Must run in a transaction.
 ///
 /// # Errors
 /// [`Error::Contention`] if the subscriber was added and deleted meanwhile.
@@ -95,7 +95,7 @@ fn create(
 ) -> Result<Option<Stored>, Error> {
     let mut notices = Vec::new();
     let first = meet_suppression(connection, &mut fresh, consent, &mut notices)?;
-    // Without a conflict clause a lost race would be an error, with an update in it a wasted id.
+    // A lost race must not be an error. DO UPDATE in place of the search before would waste an id with every change.
     let created: Option<Subscriber> = diesel::insert_into(subscribers::table)
         .values(&fresh)
         .on_conflict(subscribers::email)
@@ -116,7 +116,7 @@ fn create(
     }))
 }
 
-/// Changes a subscriber, perhaps its e-mail too.
+/// Changes a subscriber, and its e-mail address if `email` is given.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] with every value that cannot be accepted, also for a status that lacks consent,
@@ -158,7 +158,7 @@ pub fn update(
     })
 }
 
-/// Deletes a subscriber with memberships, events and totals; a refresh that runs meanwhile forgets the person too.
+/// Deletes a subscriber with memberships, events and totals. A refresh that runs meanwhile drops the subscriber too.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -226,7 +226,7 @@ fn store(
     }
     tell_change(connection, before, &changed, consent, first)?;
     changed.updated_at = now;
-    // It names every column: there is one text of it.
+    // The statement sets every column, so its text is always the same and may be kept prepared.
     let update = diesel::update(subscribers::table.find(changed.id))
         .set(&changed)
         .returning(Subscriber::as_returning());

@@ -7,19 +7,19 @@ use crate::text::normalize;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 
-/// Properties are looked for in this many of the latest events of a name.
+/// Properties are read from this many of the latest events of a name.
 pub const LATEST_EVENTS: usize = 10_000;
 
 /// The longest value or property name that is suggested, in characters. Longer ones are of no use in a rule.
 const LONGEST: usize = 250;
 
-/// The most properties that are listed of a name of events.
+/// The most properties that are listed for a name of events.
 const MOST_PROPERTIES: usize = 250;
 
 /// Where suggested values come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SuggestionSource {
-    /// The values that subscribers have in a field; of a list its items.
+    /// The values that subscribers have in a field, or the items if it is a list.
     Field(Field),
     /// The statuses, as rules name them.
     Status,
@@ -40,14 +40,14 @@ pub enum SuggestionSource {
     },
 }
 
-/// A question for values.
+/// A request for suggested values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SuggestionRequest {
     /// Where the values come from.
     pub source: SuggestionSource,
     /// The beginning of the values, in any letter case.
     pub prefix: String,
-    /// How many at the most.
+    /// The most values to return.
     pub first: usize,
 }
 
@@ -77,7 +77,7 @@ pub struct EventProperty {
     pub count: i64,
 }
 
-/// Answers several questions with one statement: the most frequent values of each, the most frequent first.
+/// Answers several requests with one statement: the most frequent values for each, the most frequent first.
 pub fn suggest(
     connection: &mut PgConnection,
     requests: &[SuggestionRequest],
@@ -128,7 +128,7 @@ fn request_sql(place: usize, request: &SuggestionRequest, binds: &mut Vec<String
     )
 }
 
-/// Returns a selection of values with counts, in which a value may occur several times.
+/// Returns a SELECT of values with counts, in which a value may occur several times.
 fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
     let of_subscribers = |expression: &str| {
         format!(
@@ -179,8 +179,9 @@ fn values_sql(source: &SuggestionSource, binds: &mut Vec<String>) -> String {
     }
 }
 
-/// Lists the properties of the latest events of each of these names, with the types their values have: those that a rule
-/// can ask about, the most frequent first, and at most 250 of each name. A list counts if it has a text.
+/// Lists the properties of the latest events of each of these names, with the types of their values. Only properties
+/// that a rule can use are listed, the most frequent first, and at most 250 of each name. A list must have a text that
+/// is not empty.
 pub fn list_properties(
     connection: &mut PgConnection,
     events: &[String],

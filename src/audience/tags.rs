@@ -1,4 +1,4 @@
-//! Tags: free words on groups and segments, for people who look for them.
+//! Tags: free words on groups and segments, by which people find them.
 
 use super::clean::clean_text;
 use crate::error::{Error, InputCode, InputProblem};
@@ -13,7 +13,7 @@ const LONGEST_TAG: usize = 50;
 pub struct Tags(Vec<String>);
 
 impl From<Vec<Option<String>>> for Tags {
-    /// Reads tags as the database has them, whose tables take no nulls.
+    /// Reads tags from the database, whose tables allow no nulls in them.
     fn from(tags: Vec<Option<String>>) -> Tags {
         Tags(tags.into_iter().flatten().collect())
     }
@@ -31,7 +31,7 @@ impl Tags {
         self.0.iter().any(|known| known.to_lowercase() == tag)
     }
 
-    /// Cleans tags as names are. Of several that differ in letter case only, the first stays.
+    /// Cleans tags as names are cleaned. Of tags that differ only in letter case, the first stays.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every tag that is empty or too long, and if there are too many.
@@ -46,7 +46,7 @@ impl Tags {
                     problems.push(InputProblem::new(InputCode::Invalid, path, message));
                 }
             }
-            // More are not looked at: there may be any number.
+            // Further tags are not checked: there may be any number of them.
             if tags.0.len() > MOST_TAGS {
                 let found = given.len();
                 let message = format!("expected at most {MOST_TAGS} tags, found {found}");

@@ -1,4 +1,4 @@
-//! Adding or changing subscribers by their address, one or a thousand of them, with their groups.
+//! Adds or changes subscribers by their address, one or a thousand of them, with their groups.
 
 use super::catalogue::load_custom_fields;
 use super::consent::{Notice, NoticeCode};
@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-/// What to make of the subscriber with an address.
+/// The values and groups that the subscriber with an address gets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Upsert {
     /// The address.
@@ -26,7 +26,7 @@ pub struct Upsert {
 }
 
 impl Upsert {
-    /// Returns the names of what is set, as the API has them.
+    /// Returns the names of the fields that are set, as the API has them.
     pub fn names(&self) -> Vec<String> {
         let mut names = self.changes.names();
         if self.groups != GroupChanges::default() {
@@ -36,10 +36,10 @@ impl Upsert {
     }
 }
 
-/// What became of one of several upserts, or what was wrong with it.
+/// The result of one of several upserts, or its problems.
 pub type Upserted = Result<Stored, Vec<InputProblem>>;
 
-/// What upserts are checked against; none of it changes until the end of the transaction.
+/// The custom fields and groups that upserts are checked against. They cannot change until the end of the transaction.
 struct Known {
     catalogue: Catalogue,
     groups: KnownGroups,
@@ -50,7 +50,7 @@ impl Known {
         connection: &mut PgConnection,
         upserts: impl Iterator<Item = &'u Upsert> + Clone,
     ) -> Result<Known, Error> {
-        // Values ask about nothing else that rules may refer to.
+        // Values use nothing else of the catalogue.
         let mut catalogue = Catalogue::default();
         if upserts
             .clone()
@@ -64,10 +64,10 @@ impl Known {
     }
 }
 
-/// An upsert without anything wrong.
+/// An upsert without problems.
 struct Checked<'u> {
     upsert: &'u Upsert,
-    /// The subscriber as it is if the address is new.
+    /// The subscriber that is added if the address is new.
     fresh: Subscriber,
     groups: GroupIds,
 }
@@ -113,10 +113,10 @@ impl<'u> Checked<'u> {
     }
 }
 
-/// Adds the subscriber of an address or changes the one that exists. A status that lacks consent stays as it is.
+/// Adds a subscriber, or changes the existing one with that address. A status that lacks consent stays as it is.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that cannot be accepted.
+/// [`Error::Invalid`] with every problem.
 pub fn upsert(
     connection: &mut PgConnection,
     upsert: &Upsert,
@@ -129,11 +129,9 @@ pub fn upsert(
     })
 }
 
-/// Does several upserts in one transaction, each within a savepoint: what is wrong with one leaves the others their
-/// results. Results come in the order of the upserts. Of several for one address, each changes what the one before left.
-///
-/// # Errors
-/// Those of the database; nothing is written then.
+/// Does several upserts in one transaction, each in a savepoint, so that a problem of one does not undo the others. The
+/// results have the order of the upserts. Several upserts for one address are applied one after the other. If the
+/// database fails, nothing is written.
 pub fn upsert_all(
     connection: &mut PgConnection,
     upserts: &[Result<Upsert, Vec<InputProblem>>],
@@ -167,8 +165,8 @@ pub fn upsert_all(
     })
 }
 
-/// Returns the places of upserts in the order in which they are written: subscribers who exist by id, as locks are taken
-/// everywhere, then new addresses in their order, so that two calls with the same ones cannot wait for each other.
+/// Returns the places of upserts in the order in which they are written: existing subscribers by id, as locks are taken
+/// everywhere, then new addresses in their order, so that two calls with the same addresses cannot deadlock.
 fn order<E>(
     connection: &mut PgConnection,
     checked: &[Result<Checked<'_>, E>],

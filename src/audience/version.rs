@@ -1,10 +1,10 @@
 //! Versions of rows, so that no client overwrites a change that it has not seen.
 //!
-//! A trigger counts every `UPDATE` of a row, whatever sends it, so that no code path can forget it.
+//! A trigger increments the version with every `UPDATE` of a row, so that no code path can forget it.
 
 use crate::error::{Error, InputCode, InputProblem};
 
-/// Compares the version that a caller has read, if any, with that of the row, which must be locked.
+/// Compares the version that a caller has read, if given, with the version of the row. The row must be locked.
 ///
 /// # Errors
 /// [`Error::Invalid`] with [`InputCode::Conflict`] if they differ.

@@ -1,4 +1,4 @@
-//! Finding out what a rule asks about that was never recorded: event names, their properties, and the types of those.
+//! Warnings about rules that use event names, properties or types of properties that the recorded events do not have.
 
 use super::segment::Segment;
 use crate::error::Error;
@@ -8,20 +8,20 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Properties are looked for in this many of the latest events, whatever their names: a warning must not cost more than
-/// the preview that it belongs to.
+/// Properties are searched for in this many of the latest events of all names, because a warning must not cost more
+/// than the preview that it belongs to.
 const LATEST_EVENTS: i64 = 20_000;
 
-/// The most names that are compared with a misspelt one.
+/// The most known names that are compared with a misspelt name.
 const MOST_NAMES: i64 = 1_000;
 
-/// The most warnings about a rule. Later ones appear once these are mended.
+/// The most warnings about a rule. Further warnings appear once these are fixed.
 const MOST_WARNINGS: usize = 20;
 
-/// The most pairs of event name and property that are looked for; of a larger rule the others are not.
+/// The most pairs of event name and property that are checked. Further pairs of a larger rule are not checked.
 const MOST_PROPERTIES: usize = 200;
 
-/// How many of the latest events of a name are read for the properties that they have instead.
+/// How many of the latest events of a condition are read to suggest a property.
 const EVENTS_FOR_HINT: i64 = 200;
 
 /// Finds the warnings about a valid rule, the root node as JSON.
@@ -64,7 +64,7 @@ fn unknown_event(path: &str, name: &str, known: &[String]) -> Warning {
     }
 }
 
-/// Returns those of the names that were ever recorded.
+/// Returns the names that were ever recorded.
 fn find_known_names(
     connection: &mut PgConnection,
     asked: &[AskedEvents<'_>],
@@ -90,16 +90,16 @@ struct Name {
     name: String,
 }
 
-/// What the latest events show.
+/// The properties of the latest events.
 #[derive(Default)]
 struct Sample {
-    /// How many events of each name there are in it.
+    /// How many events of each name were read.
     events: HashMap<String, i64>,
-    /// How many of them have a property with values of a type, by event name, property and type.
+    /// How many events have a property with values of a type, by event name, property and type.
     types: HashMap<(String, String), HashMap<String, i64>>,
 }
 
-/// Reads which of the asked properties the latest events have, and of which types.
+/// Reads which of the properties in the rule the latest events have, and of which types.
 fn sample_properties(
     connection: &mut PgConnection,
     asked: &[AskedEvents<'_>],
@@ -156,7 +156,8 @@ fn sample_properties(
     Ok(sample)
 }
 
-/// Warns about a property that none of the latest events of a condition has, or has with values of that type.
+/// Returns a warning if none of the latest events of a condition has the property, or none has it with values of that
+/// type.
 fn check_property(
     connection: &mut PgConnection,
     condition: &AskedEvents<'_>,
@@ -219,7 +220,7 @@ fn describe_type(json_type: &str) -> &str {
     }
 }
 
-/// Lists properties that the latest events of a condition do have.
+/// Lists properties that the latest events of a condition have.
 fn list_properties_of(
     connection: &mut PgConnection,
     condition: &AskedEvents<'_>,

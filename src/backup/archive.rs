@@ -1,5 +1,5 @@
-//! The file of a backup: a tar archive of `database.dump`, which `pg_dump -Fc` wrote, and `manifest.json` after it, which
-//! can be written only when the dump has come to its end. `tar` and `pg_restore` read it without Rollcall.
+//! The file of a backup: a tar archive of `database.dump`, which `pg_dump -Fc` wrote, and `manifest.json` after it,
+//! which can be written only when the dump is complete. `tar` and `pg_restore` can read it without Rollcall.
 
 use super::error::BackupError;
 use super::manifest::{DumpPart, FORMAT, Manifest};
@@ -12,25 +12,25 @@ use tar::{EntryType, Header};
 const DUMP: &str = "database.dump";
 const MANIFEST: &str = "manifest.json";
 
-/// The unit of a tar archive, in bytes.
+/// The block size of a tar archive, in bytes.
 const BLOCK: u64 = 512;
 
 /// The largest manifest that is read, in bytes.
 const LARGEST_MANIFEST: u64 = 4 << 20;
 
-/// How much is read at a time, in bytes.
+/// How many bytes are read at a time.
 const BUFFER: usize = 1 << 18;
 
 /// The problem of a file that does not begin with a dump.
 const NO_BACKUP: &str = "is not a backup of Rollcall";
 
-/// Copies a dump into a new file. Asks `goes_on` again and again and stops where it returns false.
+/// Copies a dump into a new file. Returns `None` if `goes_on` returns false before the dump is complete.
 pub(super) fn write_dump(
     file: &mut File,
     dump: &mut impl Read,
     goes_on: impl Fn() -> bool,
 ) -> io::Result<Option<DumpPart>> {
-    // Written again when the length is known.
+    // A placeholder for the header, which is written when the length is known.
     file.write_all(&[0; BLOCK as usize])?;
     let mut hasher = Sha256::new();
     let mut bytes = 0;
@@ -56,7 +56,7 @@ pub(super) fn write_dump(
     Ok(Some(DumpPart { bytes, sha256 }))
 }
 
-/// Completes a file to which the dump was written.
+/// Completes a backup after its dump: writes the manifest, and the header of the dump.
 pub(super) fn write_manifest(file: &mut File, manifest: &Manifest) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(manifest)?;
     let seconds = u64::try_from(manifest.made_at.timestamp()).unwrap_or_default();
@@ -81,7 +81,7 @@ fn header(name: &str, bytes: u64, seconds: u64) -> io::Result<Header> {
     Ok(header)
 }
 
-/// Fills the last block of an entry.
+/// Pads an entry to whole blocks.
 fn pad(file: &mut File, bytes: u64) -> io::Result<()> {
     let rest = usize::try_from(bytes.next_multiple_of(BLOCK) - bytes).unwrap_or_default();
     file.write_all(&vec![0; rest])
@@ -91,13 +91,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A backup that can be read.
+/// An open backup.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
     file: File,
     dump_at: u64,
-    /// What it says about itself.
+    /// The manifest of the backup.
     pub manifest: Manifest,
 }
 
@@ -112,7 +112,8 @@ impl Archive {
     /// Opens a file and reads its manifest.
     ///
     /// # Errors
-    /// [`BackupError::File`], and [`BackupError::Unusable`] where it is no backup, or a damaged one.
+    /// [`BackupError::File`] if the file cannot be read, and [`BackupError::Unusable`] if it is not a backup or is
+    /// damaged.
     pub fn open(path: &Path) -> Result<Archive, BackupError> {
         let read = |error| BackupError::file("read", path)(error);
         let unusable = |problem: &str| BackupError::unusable(path, problem);
@@ -163,7 +164,7 @@ impl Archive {
     /// Reads the whole dump and compares its SHA-256 with that of the manifest.
     ///
     /// # Errors
-    /// [`BackupError::File`], and [`BackupError::Unusable`] where they differ.
+    /// [`BackupError::File`] if the file cannot be read, and [`BackupError::Unusable`] if they differ.
     pub fn check(&self) -> Result<(), BackupError> {
         let mut dump = self.dump()?;
         let mut hasher = Sha256::new();
@@ -185,7 +186,7 @@ impl Archive {
         }
     }
 
-    /// Returns the dump.
+    /// Returns a reader of the dump.
     ///
     /// # Errors
     /// [`BackupError::File`].
@@ -199,13 +200,13 @@ impl Archive {
         Ok(BufReader::with_capacity(BUFFER, dump))
     }
 
-    /// Reports that this file cannot be used.
+    /// Returns the error that this file cannot be used.
     pub(super) fn unusable(&self, problem: impl Into<String>) -> BackupError {
         BackupError::unusable(&self.path, problem)
     }
 }
 
-/// Reads the header at a place; `None` where there is none.
+/// Reads the header at an offset. Returns `None` if there is no valid header.
 fn read_entry(file: &mut File, at: u64) -> io::Result<Option<Entry>> {
     file.seek(SeekFrom::Start(at))?;
     let mut header = Header::new_gnu();
@@ -218,7 +219,7 @@ fn read_entry(file: &mut File, at: u64) -> io::Result<Option<Entry>> {
         .iter()
         .enumerate()
         .fold(0, |sum, (place, byte)| {
-            // The sum itself counts as blanks.
+            // The bytes of the checksum itself count as blanks.
             let byte = if (148..156).contains(&place) {
                 b' '
             } else {
@@ -237,7 +238,7 @@ fn read_entry(file: &mut File, at: u64) -> io::Result<Option<Entry>> {
     }))
 }
 
-/// Reads a manifest. The form is looked at first, since a later one may have other fields.
+/// Reads a manifest. Checks the number of the format first, because a later format may have other fields.
 fn parse_manifest(path: &Path, text: &[u8]) -> Result<Manifest, BackupError> {
     let unusable = |problem: String| BackupError::unusable(path, problem);
     let damaged = |error: serde_json::Error| {

@@ -8,13 +8,13 @@ use std::path::Path;
 /// Why a backup cannot be made, read or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// There are no programs to do it with.
+    /// PostgreSQL's client programs cannot be used.
     #[error("{0}")]
     Programs(#[from] ClientProgramsError),
-    /// The database refuses something or is not there.
+    /// The database cannot be reached or returned an error.
     #[error("{0}")]
     Database(#[from] Error),
-    /// The throw-away cluster of a check cannot be had.
+    /// The throw-away cluster of a check cannot be used.
     #[error("{0}")]
     Cluster(#[from] EmbeddedError),
     /// A file cannot be read or written.
@@ -24,7 +24,7 @@ pub enum BackupError {
         doing: &'static str,
         /// The file.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
     /// The file cannot be used. Nothing was changed.
@@ -38,14 +38,14 @@ pub enum BackupError {
     /// The database cannot be backed up or replaced as it is. Nothing was changed.
     #[error("{0}; nothing was changed")]
     Refused(String),
-    /// A program of PostgreSQL failed; what it did was rolled back.
+    /// A program of PostgreSQL failed. Its changes were rolled back.
     #[error("{program} failed ({status}): {said}; nothing was changed")]
     Failed {
-        /// Its name.
+        /// The name of the program.
         program: &'static str,
         /// Exit code or signal.
         status: String,
-        /// The end of what it said.
+        /// The end of its error output.
         said: String,
     },
     /// The process is about to end.
@@ -54,13 +54,13 @@ pub enum BackupError {
 }
 
 impl BackupError {
-    /// Returns how a failure with a file is reported.
+    /// Returns a function that reports a failure with a file.
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BackupError {
         let path = path.display().to_string();
         move |cause| BackupError::File { doing, path, cause }
     }
 
-    /// Reports a file that cannot be used.
+    /// Returns the error that a file cannot be used.
     pub(super) fn unusable(path: &Path, problem: impl Into<String>) -> BackupError {
         BackupError::Unusable {
             path: path.display().to_string(),

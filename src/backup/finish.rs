@@ -1,8 +1,8 @@
-//! What is left to do when a backup was restored and the migrations have run: jobs that were under way are closed, what was
-//! deleted since is deleted again, and a new history begins.
+//! Completes a restore after the migrations have run: closes the jobs that were unfinished, deletes again what was
+//! deleted since the backup, and begins a new history.
 //!
-//! A mark in the database says that this is to be done. The next process that opens the database does it, in one
-//! transaction, so that no server ever runs on an unfinished database.
+//! A mark in the database says that a restore must be completed. The next process that opens the database completes it
+//! in one transaction, so that no server ever runs on an unfinished database.
 
 use super::error::BackupError;
 use crate::audience::actor::{Actor, Origin};
@@ -16,18 +16,18 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 
-/// How the tables begin that are the mark.
+/// The prefix of the names of the tables that are the mark.
 pub(super) const MARK: &str = "unfinished_restore";
 
-/// How many people are forgotten at a time.
+/// How many people are deleted from the data of imports at a time.
 const AT_A_TIME: usize = 1_000;
 
 /// What was done after a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finished {
-    /// The moment of the snapshot that was restored.
+    /// The time of the snapshot that was restored.
     pub made_at: DateTime<Utc>,
-    /// How many jobs were under way and are closed.
+    /// How many unfinished jobs were closed.
     pub closed: usize,
     /// How many subscribers were deleted again.
     pub deleted: usize,
@@ -35,10 +35,8 @@ pub struct Finished {
     pub revoked: usize,
 }
 
-/// Does what a restore left to do; returns `None` if there is nothing. The migrations must have run.
-///
-/// # Errors
-/// Those of the database; nothing was done then.
+/// Completes a restore. Returns `None` if there is none to complete. The migrations must have run. If this fails,
+/// nothing is changed.
 pub fn finish_restore(db: &Db, now: DateTime<Utc>) -> Result<Option<Finished>, BackupError> {
     let done = db.run_here(|connection| {
         if !is_marked(connection)? {
@@ -64,22 +62,22 @@ fn is_marked(connection: &mut PgConnection) -> Result<bool, Error> {
     .get_result(connection)?)
 }
 
-/// What the mark says.
+/// The content of the mark.
 #[derive(QueryableByName)]
 struct Mark {
     #[diesel(sql_type = Timestamptz)]
     made_at: DateTime<Utc>,
-    /// The user who restored; `None` if an older program wrote the mark.
+    /// The user who restored the backup; `None` if an older program wrote the mark.
     #[diesel(sql_type = Nullable<Text>)]
     restored_by: Option<String>,
-    /// Whether the backup is one of the database that it replaced.
+    /// Whether the backup is of the database that it replaced.
     #[diesel(sql_type = Bool)]
     is_same_database: bool,
 }
 
 impl Mark {
     fn read(connection: &mut PgConnection) -> Result<Mark, Error> {
-        // An older program may have been interrupted, which kept less.
+        // An older program that was interrupted may not have made these tables.
         connection.batch_execute(&format!(
             "CREATE TABLE IF NOT EXISTS {MARK}_erased (hash bytea, erased_at timestamptz); \
              CREATE TABLE IF NOT EXISTS {MARK}_audit (entry jsonb); \
@@ -104,7 +102,7 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     for people in people.chunks(AT_A_TIME) {
         forget_people(connection, people)?;
     }
-    // Behind the deletions, whose triggers may write hashes too.
+    // After the deletions, because their triggers may write hashes too.
     carry_over_erased(connection)?;
     connection.batch_execute(&format!(
         "INSERT INTO suppressions (address_hash, status, since) \
@@ -118,7 +116,7 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     ))
     .execute(connection)?;
     begin_history(connection)?;
-    // A copy of the database that is looked at somewhere else must not send anything.
+    // A copy of the database that is restored somewhere else must not send anything.
     diesel::sql_query(
         "UPDATE webhooks SET disabled_reason = 'restored', disabled_since = $1 WHERE disabled_reason IS NULL",
     )
@@ -141,7 +139,7 @@ fn finish(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Finished,
     })
 }
 
-/// Ends what was under way when the backup was made: going on would do again what has been done since.
+/// Closes the jobs that were unfinished when the backup was made. Continuing them would repeat what was done since.
 fn close_jobs(
     connection: &mut PgConnection,
     made_at: DateTime<Utc>,
@@ -173,9 +171,9 @@ fn close_jobs(
     Ok(closed)
 }
 
-/// Lists the subscribers whom the replaced database had deleted. The moment at which a row was made shows whether an id is
-/// still that of the same person. Where that moment was not kept, the histories must be the same. Hashes show deletions
-/// that the log of changes does not keep any more.
+/// Lists the subscribers whom the replaced database had deleted. The creation time shows whether an id still belongs to
+/// the same person. If it was not kept, the histories must be the same. Hashes show deletions that the log of changes
+/// no longer has.
 fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Error> {
     #[derive(QueryableByName)]
     struct Row {
@@ -196,8 +194,8 @@ fn list_deleted(connection: &mut PgConnection) -> Result<Vec<(i64, String)>, Err
     Ok(rows.into_iter().map(|row| (row.id, row.email)).collect())
 }
 
-/// Takes over the list of subscribers whom the replaced database had deleted, so that the next restore knows them too:
-/// also those who are not in this backup, since they may be in another.
+/// Keeps the list of subscribers whom the replaced database had deleted, for the next restore. It includes subscribers
+/// who are not in this backup, because they may be in another.
 fn carry_over_erased(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(&format!(
         "INSERT INTO erased_subscribers (hash, erased_at) \
@@ -209,20 +207,20 @@ fn carry_over_erased(connection: &mut PgConnection) -> Result<(), Error> {
     ))?)
 }
 
-/// Keeps the entries of the audit log that the backup does not have. If the backup is one of another database, the ids in
-/// them would name other things: they are lost, and an entry says how many, from when to when.
+/// Keeps the entries of the audit log that the backup does not have. If the backup is of another database, their ids
+/// would refer to other objects. Then the entries are dropped, and a new entry says how many, and for which period.
 fn keep_audit(
     connection: &mut PgConnection,
     is_same_database: bool,
     lost: &Entry,
 ) -> Result<(), Error> {
-    // Without their ids: an earlier restore may have given an entry another one.
+    // Compared without ids, because an earlier restore may have given an entry another id.
     let missing = format!(
         "FROM {MARK}_audit m CROSS JOIN LATERAL jsonb_populate_record(NULL::audit_log, m.entry) AS e \
          WHERE NOT EXISTS (SELECT FROM audit_log a WHERE to_jsonb(a) - 'id' = to_jsonb(e) - 'id')"
     );
     if is_same_database {
-        // Nothing gets an id that an entry is about.
+        // No object may get an id that an entry is about.
         return Ok(connection.batch_execute(&format!(
             "SELECT setval(format('%I.%I', s.schemaname, s.sequencename)::regclass, m.last_value) \
              FROM (SELECT name, max(last_value) AS last_value FROM {MARK}_sequences GROUP BY name) AS m \
@@ -262,7 +260,7 @@ fn keep_audit(
     Ok(())
 }
 
-/// Begins a new history, in which no position of before is known, and marks every segment for its refresh.
+/// Begins a new history, in which no earlier position is known, and marks every segment for its refresh.
 fn begin_history(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(
         "UPDATE history SET token = DEFAULT; UPDATE refreshes SET token = DEFAULT; \

@@ -1,4 +1,4 @@
-//! Which backups of a directory are kept. The name of a file contains its moment: `rollcall-20260301T020000Z.backup`.
+//! Which backups of a directory are kept. The name of a file contains its time: `rollcall-20260301T020000Z.backup`.
 
 use super::error::BackupError;
 use super::make::PARTIAL;
@@ -12,13 +12,13 @@ const PREFIX: &str = "rollcall-";
 const SUFFIX: &str = ".backup";
 const MOMENT: &str = "%Y%m%dT%H%M%SZ";
 
-/// Tells a day, a week or a month of a moment from all others.
+/// Maps a time to a value that is the same for all times of one day, week or month, and different for all others.
 type PeriodOf = fn(DateTime<Utc>) -> (i32, u32);
 
-/// The most backups of one kind that can be asked for.
+/// The largest number of days, weeks or months.
 const MOST: u32 = 1_000;
 
-/// How old a file is that is written no more, since its process was killed.
+/// How old an unfinished file must be to count as left behind by a killed process.
 const FORSAKEN: Duration = Duration::from_secs(2 * 86_400);
 
 /// For how many days, weeks and months the newest backup is kept.
@@ -69,8 +69,8 @@ impl FromStr for Keep {
 }
 
 impl Keep {
-    /// Returns which of these moments are kept: the newest of each of the last days, weeks and months that have one. Moments
-    /// to come, by a clock that was ahead, are kept too.
+    /// Returns which of these times are kept: the newest of each of the last days, weeks and months that have one.
+    /// Future times, from a clock that was ahead, are kept too.
     fn choose(&self, moments: &[DateTime<Utc>], now: DateTime<Utc>) -> BTreeSet<DateTime<Utc>> {
         let mut newest_first = moments.to_vec();
         newest_first.sort_unstable_by(|one, other| other.cmp(one));
@@ -97,8 +97,8 @@ impl Keep {
         kept
     }
 
-    /// Removes the backups of a directory that are not kept, and what killed processes left. Returns how many backups went.
-    /// Files of other names are not touched.
+    /// Removes the backups of a directory that are not kept, and unfinished files of killed processes. Returns how many
+    /// backups were removed. Files with other names are not touched.
     ///
     /// # Errors
     /// [`BackupError::File`].
@@ -119,7 +119,7 @@ impl Keep {
     }
 }
 
-/// Returns the name of a backup of this moment.
+/// Returns the name of a backup of this time.
 pub(super) fn name_of(moment: DateTime<Utc>) -> String {
     format!("{PREFIX}{}{SUFFIX}", moment.format(MOMENT))
 }
@@ -142,12 +142,12 @@ fn list(dir: &Path) -> Result<Vec<(DateTime<Utc>, PathBuf)>, BackupError> {
     Ok(found.collect())
 }
 
-/// Returns the moment of the newest backup of a directory; `None` if there is none or the directory cannot be read.
+/// Returns the time of the newest backup of a directory, or `None` if there is none or the directory cannot be read.
 pub fn newest_backup(dir: &Path) -> Option<DateTime<Utc>> {
     list(dir).ok()?.into_iter().map(|(moment, _)| moment).max()
 }
 
-/// Removes unfinished backups that are too old to be written still.
+/// Removes unfinished backups that are too old to be in progress.
 fn sweep(dir: &Path) {
     let Ok(entries) = std::fs::read_dir(dir) else {
         return;
@@ -208,7 +208,7 @@ mod tests {
             "03-20 12",
         ];
         assert_eq!(kept, expected);
-        // Long without a backup: what there is stays.
+        // Long after the last backup, the same ones are kept.
         let later = now + chrono::Duration::days(3_000);
         assert_eq!(keep.choose(&moments, later), keep.choose(&moments, now));
     }

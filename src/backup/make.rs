@@ -1,4 +1,4 @@
-//! Making a backup: a snapshot that is exported, counted in, and dumped.
+//! Making a backup: exports a snapshot, counts the rows in it, and dumps it.
 
 use super::archive::{write_dump, write_manifest};
 use super::error::BackupError;
@@ -20,25 +20,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::NamedTempFile;
 
-/// How the name of a file ends that is being written. What a killed process leaves is recognised by it.
+/// The suffix of a file while it is written. It marks the files that killed processes leave behind.
 pub(super) const PARTIAL: &str = ".partial";
 
-/// What is backed up.
+/// What a backup is made of.
 #[derive(Clone)]
 pub struct BackupSource {
     /// The database.
     pub db: Db,
-    /// Where fetched programs are.
+    /// The directory with downloaded PostgreSQL programs.
     pub data_dir: PathBuf,
     /// Set when the process is about to end.
     pub is_stopping: Arc<AtomicBool>,
 }
 
-/// Writes a backup. The file appears under its name when it is whole, readable by its owner only; a file that was there
-/// is replaced. Other users of the database go on meanwhile.
+/// Writes a backup. The file gets its name when it is complete, replaces a file of that name, and is readable only by
+/// its owner. Other clients can use the database meanwhile.
 ///
 /// # Errors
-/// [`BackupError`]. A file that had this name before is then unchanged.
+/// [`BackupError`]. A file of that name is then unchanged.
 pub fn make_backup(
     source: &BackupSource,
     path: &Path,
@@ -64,14 +64,14 @@ pub fn make_backup(
     partial
         .persist(&whole)
         .map_err(|error| write(error.error))?;
-    // The new name must outlast a crash of the machine, too.
+    // The new name must also survive a crash of the machine.
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(write)?;
     Ok(manifest)
 }
 
-/// Finds PostgreSQL's client programs for a database. Fetched ones are in the data directory.
+/// Finds PostgreSQL's client programs for a database. Downloaded ones are in the data directory.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -112,7 +112,7 @@ fn fill(
     let rows = count_rows(&mut snapshot, &place, &tables)?;
     let file = partial.as_file_mut();
     let dump = dump(source, &programs, &place, &name, file, path)?;
-    // The snapshot was held until here.
+    // The snapshot must exist until here.
     drop(snapshot);
     let manifest = Manifest {
         format: FORMAT,
@@ -132,7 +132,7 @@ fn fill(
 
 /// Begins a transaction whose snapshot other connections can use, and returns the name of the snapshot.
 fn begin_snapshot(connection: &mut PgConnection) -> Result<(Place, String), BackupError> {
-    // The transaction idles while pg_dump works, which may be long.
+    // The transaction is idle while pg_dump works, which can take long.
     connection.batch_execute(
         "SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0; \
          BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

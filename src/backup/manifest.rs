@@ -1,24 +1,24 @@
-//! What a backup says about itself.
+//! The manifest of a backup.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The form of the file; a program refuses files of a later one.
+/// The format of the file. Rollcall refuses files of a later format.
 pub const FORMAT: u32 = 1;
 
-/// What a backup says about itself, beside the dump in its file.
+/// The description of a backup, beside the dump in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The form of the file.
+    /// The format of the file.
     pub format: u32,
-    /// The moment of the snapshot.
+    /// The time of the snapshot.
     pub made_at: DateTime<Utc>,
-    /// The version of the Rollcall that made it.
+    /// The version of the Rollcall that made the backup.
     pub rollcall: String,
-    /// The version of the server, such as `15.4`.
+    /// The version of the PostgreSQL server, such as `15.4`.
     pub postgres: String,
-    /// Its first number.
+    /// The major version of the PostgreSQL server.
     pub postgres_major: u32,
     /// The major version of the `pg_dump` that wrote the dump.
     pub pg_dump_major: u32,
@@ -35,8 +35,8 @@ pub struct Manifest {
 /// The dump within a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DumpPart {
-    /// How long it is.
+    /// The length in bytes.
     pub bytes: u64,
-    /// Its SHA-256, as 64 hexadecimal digits.
+    /// The SHA-256, as 64 hexadecimal digits.
     pub sha256: String,
 }

@@ -1,8 +1,9 @@
 //! Backups: one file with everything in a database, taken from one snapshot while servers run; restoring and checking it.
 //!
-//! `pg_dump` and `pg_restore` move the data, since nothing knows all of Postgres better. This room chooses the snapshot,
-//! counts in it, keeps what is needed to check the file (`manifest.rs`, `archive.rs`), replaces a database in one
-//! transaction (`restore.rs`), and closes what was under way when the backup was made (`finish.rs`).
+//! `pg_dump` and `pg_restore` move the data, because they know every feature of Postgres. This module chooses the
+//! snapshot, counts the rows in it, stores what is needed to check the file (`manifest.rs`, `archive.rs`), replaces a
+//! database in one transaction (`restore.rs`), and closes the jobs that were running when the backup was made
+//! (`finish.rs`).
 
 mod archive;
 mod error;

@@ -1,17 +1,17 @@
-//! Running programs that read or write for as long as the data lasts.
+//! Runs programs whose input or output is streamed.
 
 use super::error::BackupError;
 use std::io::Read;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
 
-/// How much of what a program says is kept, in bytes.
+/// How many bytes of a program's error output are kept.
 const TAIL: usize = 4_096;
 
-/// How many lines of it an error shows.
+/// How many lines of the error output an error shows.
 const SHOWN: usize = 6;
 
-/// A running program, which is killed when this is dropped.
+/// A running program. It is killed when this is dropped.
 pub(super) struct Program {
     name: &'static str,
     pub(super) child: Child,
@@ -19,7 +19,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts a program; what it says is kept for errors.
+    /// Starts a program, and keeps the end of its error output.
     pub(super) fn start(name: &'static str, command: &mut Command) -> Result<Program, BackupError> {
         let mut child =
             command
@@ -38,10 +38,10 @@ impl Program {
         })
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     ///
     /// # Errors
-    /// [`BackupError::Failed`] if it did not succeed.
+    /// [`BackupError::Failed`] if the program did not succeed.
     pub(super) fn finish(mut self) -> Result<(), BackupError> {
         let status = self.child.wait();
         let said = self.said.take().and_then(|said| said.join().ok());
@@ -60,13 +60,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail where it has ended.
+        // Both fail if the program has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Reads to the end and returns the last part.
+/// Reads the error output to its end, and returns the last part.
 fn tail(mut stderr: ChildStderr) -> String {
     let mut kept = Vec::new();
     let mut buffer = [0; TAIL];

@@ -1,7 +1,8 @@
-//! Restoring: everything that a backup holds, in one transaction, so that a failure leaves what was there.
+//! Restores a backup in one transaction, so that a failure changes nothing.
 //!
-//! `pg_restore` writes the statements and `psql` runs them between ours. Those before them remove what is replaced; those
-//! after them set a mark that says what is left to do (`finish.rs`). Nothing takes effect before the COMMIT at the end.
+//! `pg_restore` writes the statements, and `psql` runs them between ours. Our statements before them remove what is
+//! replaced. Our statements after them set a mark that says what is left to do (`finish.rs`). Nothing takes effect
+//! before the COMMIT at the end.
 
 use super::archive::Archive;
 use super::error::BackupError;
@@ -18,10 +19,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// How many lines of statements the settings are in that `pg_restore` begins with.
+/// How many lines at the start of the output of `pg_restore` contain its settings.
 const PREAMBLE: usize = 60;
 
-/// What is kept of a replaced database, and the tables that it is in.
+/// What is kept of a replaced database, and the tables that it comes from.
 const LISTS: [(&str, &str); 5] = [
     ("deletions", "subscriber_deletions"),
     ("erased", "erased_subscribers"),
@@ -39,17 +40,17 @@ const COLUMNS: [&str; 5] = [
     "entry jsonb",
 ];
 
-/// How often, and with which pauses, to check whether other clients use a database that is to be replaced.
+/// How often, and with which pause, to check whether other clients use a database that is to be replaced.
 const LOOKS: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Checks a backup and a database, and puts what the backup holds into the database. `connection` is one to that database.
+/// Checks a backup and a database, and restores the backup into the database. `connection` is a connection to it.
 ///
-/// [`finish_restore`](super::finish_restore) does what is left to do afterwards. `user` is the user of the operating system
-/// who restores the backup, for the audit log.
+/// Afterwards [`finish_restore`](super::finish_restore) does what is left to do. `user` is the user of the operating
+/// system who restores the backup, for the audit log.
 ///
 /// # Errors
-/// [`BackupError`]; nothing was changed then.
+/// [`BackupError`]. Nothing is changed then.
 pub fn restore(
     archive: &Archive,
     connection: &mut PgConnection,
@@ -88,7 +89,7 @@ pub fn restore(
     run(&programs, url, &script)
 }
 
-/// Makes sure that program and server are not older than those that made the backup.
+/// Checks that Rollcall and the server are not older than those that made the backup, and that the schema is the same.
 fn check_versions(archive: &Archive, place: &Place) -> Result<(), BackupError> {
     let manifest = &archive.manifest;
     let known = list_known_migrations()?;
@@ -119,7 +120,7 @@ fn check_versions(archive: &Archive, place: &Place) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// Makes sure that no table is lost that is not ours, and that no other client uses the database.
+/// Checks that every table to be dropped is known to Rollcall, and that no other client uses the database.
 fn check_replaced(
     archive: &Archive,
     connection: &mut PgConnection,
@@ -148,7 +149,7 @@ fn check_replaced(
         looks += 1;
         match number {
             0 => return Ok(()),
-            // A connection that was closed just now, by this command too, is still on its way out.
+            // A connection that was just closed, even by this command, may still be listed.
             _ if looks < LOOKS => std::thread::sleep(PAUSE),
             number => {
                 return Err(BackupError::Refused(format!(
@@ -159,7 +160,7 @@ fn check_replaced(
     }
 }
 
-/// What runs in the transaction, beside the statements of `pg_restore`.
+/// The statements that run in the transaction before and after those of `pg_restore`.
 struct Script<'a> {
     place: &'a Place,
     archive: &'a Archive,
@@ -173,7 +174,8 @@ impl Script<'_> {
         self.replaced.iter().any(|replaced| replaced == table)
     }
 
-    /// Keeps what the replaced database knows of deletions and revoked keys, and drops its tables.
+    /// Returns the statements before `pg_restore`: they keep deletions, revoked keys and the audit log, and drop the
+    /// tables.
     fn before(&self) -> String {
         let mut script = "BEGIN;\nSET LOCAL lock_timeout = '30s';\n".to_owned();
         if self.replaced.is_empty() {
@@ -187,13 +189,13 @@ impl Script<'_> {
                     "CREATE TEMP TABLE kept_{name} AS SELECT {columns} FROM {from} AS t;\n"
                 );
             } else if let Some(place) = LISTS.iter().position(|(list, _)| *list == name) {
-                // An interrupted restore may have left some nevertheless.
+                // An interrupted restore may nevertheless have left entries of this list.
                 script += &format!("CREATE TEMP TABLE kept_{name} ({});\n", COLUMNS[place]);
             }
         };
         let replaced = "replaced_token, (to_jsonb(t)->>'replaced_key')::bytea AS replaced_key";
         keep("mark", replaced, MARK);
-        // An older program has fewer columns, which a document simply lacks.
+        // Read as JSON, because the column may not exist in a database of an older program.
         let deletion = "subscriber_id, (to_jsonb(t)->>'created_at')::timestamptz AS created_at";
         keep("deletions", deletion, "subscriber_deletions");
         keep(
@@ -204,16 +206,17 @@ impl Script<'_> {
         keep("suppression_key", "inner_key AS key", "suppression_key");
         keep("erased", "hash, erased_at", "erased_subscribers");
         keep("keys", "sha256, revoked_at", "api_keys");
-        // Documents, which fit tables with more columns too.
+        // As JSON, which also fits tables with more columns.
         keep("audit", "to_jsonb(t) AS entry", "audit_log");
         keep("history", "token", "history");
-        // No id is given again to something else, which the entries of the audit log would then seem to be about.
+        // Keeps the sequences, so that no id is given to another object. Entries of the audit log would then seem to be
+        // about it.
         script += &format!(
             "CREATE TEMP TABLE kept_sequences AS SELECT sequencename::text AS name, last_value FROM pg_sequences \
              WHERE schemaname = {} AND last_value IS NOT NULL;\n",
             literal(&self.place.schema)
         );
-        // What an interrupted restore had still to do.
+        // What an interrupted restore still had to do.
         for (name, _) in LISTS {
             let left = format!("{MARK}_{name}");
             if self.has(&left) {
@@ -229,7 +232,7 @@ impl Script<'_> {
         script + &drop_everything(&self.place.schema)
     }
 
-    /// Records what is left to do.
+    /// Returns the statements after `pg_restore`: they record what is left to do, and commit.
     fn after(&self) -> String {
         let table = |name: &str| self.place.quoted(Some(&format!("{MARK}{name}")));
         let made_at = self.archive.manifest.made_at.to_rfc3339();
@@ -237,7 +240,7 @@ impl Script<'_> {
             true => format!("(SELECT {column} FROM kept_{kept} LIMIT 1)"),
             false => "NULL".to_owned(),
         };
-        // After an interrupted restore, what is replaced is what that one had replaced.
+        // After an interrupted restore, the replaced database is the one that the interrupted restore replaced.
         let one = |column: &str, from: &str, kind: &str| {
             let of_mark = first(&format!("replaced_{column}"), "mark", MARK);
             format!("coalesce({of_mark}, {})::{kind}", first(column, from, from))
@@ -267,14 +270,15 @@ impl Script<'_> {
     }
 }
 
-/// Writes a text for SQL.
+/// Returns a text as an SQL literal.
 fn literal(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('\'', "''");
     format!("E'{escaped}'")
 }
 
-/// Drops tables, views, sequences and functions of a schema, but not what extensions made. Each kind goes in one
-/// statement, so that they may depend on each other; what others made upon them is not dropped and stops it.
+/// Returns the statements that drop tables, views, sequences and functions of a schema, except those of extensions.
+/// Each kind is dropped in one statement, so that its objects may depend on each other. If an object that is not
+/// dropped depends on them, the statement fails.
 fn drop_everything(schema: &str) -> String {
     let schema = schema.replace('\'', "''");
     let relations = |kinds: &str, what: &str| {
@@ -294,7 +298,7 @@ fn drop_everything(schema: &str) -> String {
              IF names IS NOT NULL THEN EXECUTE 'DROP ROUTINE ' || names; END IF;\n"
         )
     };
-    // Functions depend on the tables that they read, and triggers of tables on theirs.
+    // Functions depend on the tables that they read, and tables depend on the functions of their triggers.
     let drops = [
         relations("'v'", "VIEW"),
         relations("'m'", "MATERIALIZED VIEW"),
@@ -319,7 +323,7 @@ fn run(programs: &ClientPrograms, url: &str, script: &Script) -> Result<(), Back
             "--no-password",
             "--output=/dev/null",
         ])
-        // The contexts of errors quote rows.
+        // The context of an error would quote rows.
         .args(["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null());
@@ -341,19 +345,19 @@ fn run(programs: &ClientPrograms, url: &str, script: &Script) -> Result<(), Back
     let mut source = script.archive.dump()?;
     let feeding = std::thread::spawn(move || {
         let mut dump = dump;
-        // A pg_restore that fails says itself why.
+        // If pg_restore fails, it reports the reason itself.
         let _ = io::copy(&mut source, &mut dump);
     });
     let written = sink
         .write_all(script.before().as_bytes())
         .and_then(|()| copy_statements(BufReader::new(statements), &mut sink));
-    // A psql that failed has closed its input. Its error says more than the broken pipe.
+    // A psql that failed has closed its input. The error of psql says more than the broken pipe.
     if written.is_err() {
         drop(sink);
         psql.finish()?;
         return Err(pg_restore.finish().err().unwrap_or(BackupError::Stopping));
     }
-    // Without the COMMIT after it, everything is rolled back.
+    // If this fails, there is no COMMIT, and everything is rolled back.
     pg_restore.finish()?;
     let _ = feeding.join();
     let committed = sink.write_all(script.after().as_bytes());
@@ -366,7 +370,7 @@ fn run(programs: &ClientPrograms, url: &str, script: &Script) -> Result<(), Back
     })
 }
 
-/// Copies the statements of `pg_restore`. A newer one sets what an older server does not know.
+/// Copies the statements of `pg_restore`, except a setting of newer versions that older servers do not know.
 fn copy_statements(mut statements: impl BufRead, sink: &mut impl Write) -> io::Result<()> {
     for _ in 0..PREAMBLE {
         let mut line = Vec::new();

@@ -1,6 +1,6 @@
-//! The daily backup: when it is due, and making it once for every time it is.
+//! The daily backup: when it is due, and making it once for each time.
 //!
-//! When it last ran is a row of the database, as that of the daily refresh: of several servers one makes it.
+//! The database stores when it last ran, as for the daily refresh, so that only one of several servers makes it.
 
 use super::error::BackupError;
 use super::keep::{Keep, name_of};
@@ -17,25 +17,25 @@ use std::path::PathBuf;
 /// The name of the job in the table of schedules.
 const NAME: &str = "daily backup";
 
-/// When backups are made, where they go, and which are kept.
+/// When backups are made, where they are written, and which are kept.
 #[derive(Debug, Clone)]
 pub struct BackupPlan {
     /// The directory.
     pub dir: PathBuf,
     /// The wall-clock time, in the time zone of the database.
     pub at: NaiveTime,
-    /// Which ones stay.
+    /// Which backups are kept.
     pub keep: Keep,
-    /// Where fetched programs are.
+    /// The directory with downloaded PostgreSQL programs.
     pub data_dir: PathBuf,
 }
 
 /// The outcome of checking whether a backup is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
-    /// It was, and this is the file.
+    /// It was due. This is the file and its time.
     Made(PathBuf, DateTime<Utc>),
-    /// It was not, or another server makes it.
+    /// It was not due, or another server makes it.
     No,
 }
 
@@ -60,11 +60,11 @@ pub fn next_backup(
     ))
 }
 
-/// Makes a backup if it is due and was not made for that time, and removes those that are not kept. On a database that
-/// never had the job it begins with the next time.
+/// Makes a backup if it is due and was not made for that time, and removes those that are not kept. A database that
+/// never had this job gets its first backup at the next due time.
 ///
 /// # Errors
-/// [`BackupError`]; it counts as not made then.
+/// [`BackupError`]. If the backup was not made, it stays due.
 pub fn run_due(
     source: &BackupSource,
     plan: &BackupPlan,

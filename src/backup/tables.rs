@@ -1,17 +1,17 @@
-//! Which tables there are, and what is in them.
+//! The tables of a database, and how many rows they have.
 
 use crate::error::Error;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use std::collections::BTreeMap;
 
-/// Where diesel notes which migrations were applied.
+/// The table in which diesel records the applied migrations.
 pub(super) const MIGRATIONS: &str = "__diesel_schema_migrations";
 
-/// What the tables of the program are called in the code.
+/// The source that declares the tables of Rollcall.
 const SCHEMA: &str = include_str!("../db/schema.rs");
 
-/// A server and the schema that its tables are in.
+/// The version of a server, and the schema of the tables.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) version: String,
@@ -20,7 +20,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Asks the server where a connection is.
+    /// Reads the version of the server and the current schema of a connection.
     pub(super) fn find(connection: &mut PgConnection) -> Result<Place, Error> {
         #[derive(QueryableByName)]
         struct Row {
@@ -49,7 +49,7 @@ impl Place {
         })
     }
 
-    /// Returns the name of the schema, or of something in it, as SQL wants it.
+    /// Returns the quoted name of the schema, or of an object in it.
     pub(super) fn quoted(&self, name: Option<&str>) -> String {
         let schema = quote(&self.schema);
         name.map_or_else(
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-/// Writes an identifier for SQL and for patterns of `pg_dump`.
+/// Quotes an identifier for SQL and for patterns of `pg_dump`.
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -78,7 +78,7 @@ pub(super) fn list_tables(
     list_relations(connection, place, "'r', 'p'")
 }
 
-/// Lists everything in a schema that has a name among tables: also views and sequences.
+/// Lists the tables, views, foreign tables and sequences of a schema.
 pub(super) fn list_all(connection: &mut PgConnection, place: &Place) -> Result<Vec<String>, Error> {
     list_relations(connection, place, "'r', 'p', 'v', 'm', 'f', 'S'")
 }
@@ -133,7 +133,7 @@ pub(super) fn list_migrations(
     Ok(names.into_iter().map(|row| row.name).collect())
 }
 
-/// Whether this program knows a table as its own.
+/// Returns whether a table is one of Rollcall.
 pub(super) fn is_ours(table: &str) -> bool {
     let mut lines = SCHEMA.lines();
     let begins = format!("    {table} (");

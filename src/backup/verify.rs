@@ -11,31 +11,31 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What a restored backup has.
+/// What a restored backup contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// How many tables.
+    /// The number of tables.
     pub tables: usize,
-    /// How many rows in all of them.
+    /// The number of rows in all tables.
     pub rows: i64,
 }
 
-/// Restores a backup into a throw-away cluster and compares what is there with the manifest. The cluster is in the
-/// directory for temporary files, which needs room for it.
+/// Restores a backup into a throw-away cluster, and compares the contents with the manifest. The cluster is in the
+/// directory for temporary files, which needs enough space.
 ///
 /// # Errors
-/// [`BackupError`], also where something differs.
+/// [`BackupError`], also if something differs.
 pub fn verify(archive: &Archive, data_dir: &Path) -> Result<Verified, BackupError> {
     archive.check()?;
     let dir = std::env::temp_dir();
-    // Where root runs this, the server is another user and has to pass.
+    // If root runs this, the server runs as another user, who must be able to enter the directory.
     let dir = tempfile::Builder::new()
         .prefix("rollcall-verify-")
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(&dir)
         .map_err(BackupError::file("write", &dir))?;
     let mut options = EmbeddedOptions::throwaway(dir.path().join("cluster"));
-    // A cluster that was upgraded may be newer than what is found first on this system.
+    // A cluster that was upgraded may be newer than the first PostgreSQL that is found on this system.
     let known = data_dir
         .join("binaries")
         .join(archive.manifest.postgres_major.to_string())

@@ -15,23 +15,23 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Jsonb, Text, Timestamptz};
 
-/// What changing a block did.
+/// The counts of a changed block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
 pub(super) struct Done {
     /// How many subscribers were changed.
     #[diesel(sql_type = BigInt)]
     pub changed: i64,
-    /// How many kept their status for want of consent.
+    /// How many kept their status because re-subscribing needs consent.
     #[diesel(sql_type = BigInt)]
     pub withheld: i64,
 }
 
-/// Changes the people of a block, remembers what there was before, and moves the checkpoint. Returns whether the action
-/// was asked to stop.
+/// Changes the subscribers of a block, stores the previous values for undo, and moves the checkpoint. Returns whether
+/// cancellation was requested.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if another process has gone on with the action; [`Error::NotFound`] or [`Error::Invalid`] if the
-/// group or the field is gone; those of the database.
+/// [`Error::Unavailable`] if another process has continued the action; [`Error::NotFound`] if the group was deleted;
+/// [`Error::Invalid`] if the field was deleted or has another type.
 pub(super) fn change_block(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -128,7 +128,7 @@ fn remove(
     .get_result(connection)?)
 }
 
-/// Sets a field. Rows are locked in the order of ids, and read as they are then.
+/// Sets a field. Rows are locked in the order of ids and read under the lock.
 fn set(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -164,8 +164,8 @@ fn set(
         .get_result(connection)?)
 }
 
-/// Deletes people as a single one is deleted: from segments, from what is remembered of imports, and with their statuses kept
-/// for their addresses.
+/// Deletes subscribers in the same way as a single one: removes them from segments and from the stored data of imports,
+/// and keeps their statuses for their addresses.
 fn delete(connection: &mut PgConnection, ids: &[i64], now: DateTime<Utc>) -> Result<Done, Error> {
     lock_for_refresh(connection)?;
     let people: Vec<(i64, String)> = subscribers::table

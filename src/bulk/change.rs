@@ -1,4 +1,4 @@
-//! What a bulk action changes.
+//! The change that a bulk action makes.
 
 use super::setting::FieldSetting;
 use crate::audience::group;
@@ -11,18 +11,18 @@ use serde_json::Value;
 /// The requested change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
-    /// To add the people to the group of that key.
+    /// Add the subscribers to the group with that key.
     AddToGroup(String),
-    /// To remove the people from the group of that key.
+    /// Remove the subscribers from the group with that key.
     RemoveFromGroup(String),
-    /// To set a field.
+    /// Set a field.
     SetField {
-        /// Its name, as in rules.
+        /// The name of the field, as in rules.
         field: String,
         /// The value; null clears.
         value: Value,
     },
-    /// To delete the people.
+    /// Delete the subscribers.
     Delete,
 }
 
@@ -30,17 +30,17 @@ pub enum Asked {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
-    /// The people are added to a group.
+    /// The subscribers are added to a group.
     AddToGroup(NamedGroup),
-    /// The people are removed from a group.
+    /// The subscribers are removed from a group.
     RemoveFromGroup(NamedGroup),
     /// A field is set.
     SetField(FieldSetting),
-    /// The people are deleted.
+    /// The subscribers are deleted.
     Delete,
 }
 
-/// A group by its id, and by the key that it had.
+/// A group: its id, and its key when the action was requested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedGroup {
     /// The id.
@@ -50,10 +50,10 @@ pub struct NamedGroup {
 }
 
 impl Asked {
-    /// Turns what is asked for into a change.
+    /// Converts the request to a change.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the group or the field does not exist, or the value cannot be one of the field.
+    /// [`Error::Invalid`] if the group or the field does not exist, or the field does not accept the value.
     pub(super) fn read(
         &self,
         connection: &mut PgConnection,
@@ -80,7 +80,7 @@ impl Asked {
 }
 
 impl Change {
-    /// Whether it is remembered what there was before.
+    /// Whether the previous values are stored, so that the change can be undone.
     pub fn can_be_undone(&self) -> bool {
         !matches!(self, Change::Delete)
     }

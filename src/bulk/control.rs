@@ -1,4 +1,4 @@
-//! Requests about bulk actions: to make, stop and undo them.
+//! Requests to create, cancel and undo bulk actions.
 
 use super::change::{Asked, Change};
 use super::job::{BulkAction, BulkState, get, lock};
@@ -8,13 +8,14 @@ use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// How many bulk actions may wait for their turn.
+/// How many bulk actions may be queued or running.
 const MOST_WAITING: i64 = 100;
 
-/// Makes a bulk action, which waits for its turn.
+/// Creates a bulk action and queues it.
 ///
 /// # Errors
-/// [`Error::InvalidRule`]; [`Error::Invalid`] with what cannot be found or set, or if too many are waiting.
+/// [`Error::InvalidRule`]; [`Error::Invalid`] if a segment, a group or the field does not exist, the field does not
+/// accept the value, or too many bulk actions are unfinished.
 pub fn create(
     connection: &mut PgConnection,
     people: &People,
@@ -46,11 +47,11 @@ pub fn create(
     })
 }
 
-/// Asks a bulk action to stop. A running action stops after its block, a waiting one at once. An action that waits to be
-/// undone is then not undone.
+/// Cancels a bulk action. A running action stops after its current block, a queued action at once. If an undo of the
+/// action is queued, the undo is cancelled.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the action has ended.
 pub fn ask_to_stop(
     connection: &mut PgConnection,
     id: i64,
@@ -69,7 +70,7 @@ pub fn ask_to_stop(
             BulkState::Running => diesel::update(row)
                 .set(bulk_actions::cancel_requested.eq(true))
                 .execute(connection)?,
-            // No process is undoing it: the one that does holds the row, and checks again that it was asked for.
+            // No undo is complete yet: it locks this row last, and then checks that it is still requested.
             BulkState::Undoing => diesel::update(row)
                 .set(bulk_actions::undo_asked_at.eq(None::<DateTime<Utc>>))
                 .execute(connection)?,
@@ -85,10 +86,10 @@ pub fn ask_to_stop(
     })
 }
 
-/// Asks for the undoing of a bulk action.
+/// Requests the undo of a bulk action.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be undone.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the action cannot be undone.
 pub fn ask_to_undo(
     connection: &mut PgConnection,
     id: i64,
@@ -110,7 +111,7 @@ pub fn ask_to_undo(
     })
 }
 
-/// Refuses to undo a bulk action that cannot be undone.
+/// Fails if the bulk action cannot be undone.
 pub(super) fn check_undo(action: &BulkAction, now: DateTime<Utc>) -> Result<(), Error> {
     if action.is_undoable(now) {
         return Ok(());

@@ -19,7 +19,7 @@ use serde_json::Value;
 )]
 pub struct BulkAction {
     pub id: i64,
-    /// How far it is, or how it ended before its undoing was asked for.
+    /// The stored state. It does not show a requested undo, as `state()` does.
     pub state: BulkState,
     pub people: Value,
     pub change: Value,
@@ -54,7 +54,7 @@ pub enum BulkState {
     Cancelled,
     /// Queued to be undone, or being undone.
     Undoing,
-    /// Undone: everything is as it was before.
+    /// Undone: its changes were reverted.
     Undone,
 }
 
@@ -69,7 +69,7 @@ words!(BulkState {
 });
 
 impl BulkAction {
-    /// Returns how far it is.
+    /// Returns [`BulkState::Undoing`] if undo is requested, or else the stored state.
     pub fn state(&self) -> BulkState {
         match self.undo_asked_at {
             Some(_) => BulkState::Undoing,
@@ -77,18 +77,19 @@ impl BulkAction {
         }
     }
 
-    /// Returns the people that it is about.
+    /// Returns which subscribers to change.
     ///
     /// # Errors
-    /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.
+    /// [`Error::Internal`] if the stored JSON cannot be read, for example because another version of this program wrote
+    /// it.
     pub fn people(&self) -> Result<People, Error> {
         serde_json::from_value(self.people.clone()).map_err(|error| self.unreadable(&error))
     }
 
-    /// Returns what it changes.
+    /// Returns the change to make.
     ///
     /// # Errors
-    /// As of [`BulkAction::people`].
+    /// As [`BulkAction::people`].
     pub fn change(&self) -> Result<Change, Error> {
         serde_json::from_value(self.change.clone()).map_err(|error| self.unreadable(&error))
     }
@@ -100,7 +101,7 @@ impl BulkAction {
         ))
     }
 
-    /// Returns the share of the people that is done, from 0 to 1.
+    /// Returns the share of the subscribers that are done, from 0 to 1.
     pub fn progress(&self) -> f64 {
         match (self.state, self.matched) {
             (BulkState::Succeeded | BulkState::Undone, _) => 1.0,
@@ -109,12 +110,12 @@ impl BulkAction {
         }
     }
 
-    /// Whether its undoing can be asked for at this time.
+    /// Whether undo can be requested at this time.
     pub fn can_undo(&self, now: DateTime<Utc>) -> bool {
         self.undo_asked_at.is_none() && self.is_undoable(now)
     }
 
-    /// Whether it has ended and it is remembered what there was before.
+    /// Whether the action has ended and its previous values are still stored.
     pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
         self.undo_until.is_some_and(|until| now <= until)
             && matches!(
@@ -123,12 +124,12 @@ impl BulkAction {
             )
     }
 
-    /// The moment that all its changes bear.
+    /// The timestamp of all changes that the action makes.
     pub(super) fn moment(&self) -> DateTime<Utc> {
         self.started_at.unwrap_or(self.created_at)
     }
 
-    /// What memberships and changes of status say they come from.
+    /// The source that is stored with memberships and status changes of the action.
     pub(super) fn source(&self) -> String {
         format!("bulk {}", self.id)
     }

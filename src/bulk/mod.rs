@@ -1,9 +1,9 @@
-//! Changes of many subscribers as jobs: those of a rule, a segment or a group are added to a group, removed from one, get
-//! a value, or are deleted.
+//! Changes of many subscribers as jobs. The subscribers of a rule, a segment or a group are added to a group, removed
+//! from a group, given a value, or deleted.
 //!
 //! A bulk action is a row of `bulk_actions` (`job.rs`, `control.rs`). When it begins, it finds its subscribers and keeps
 //! them as bitmaps (`people.rs`). Then each block of 8,192 ids is one transaction (`batch.rs`) that also moves the
-//! checkpoint, so that an action whose process died goes on after the last committed block (`run.rs`). The earlier values
+//! checkpoint, so that an action whose process died continues after the last committed block (`run.rs`). The old values
 //! are stored in the same transaction, so that the action can be undone for some time (`undo.rs`).
 
 pub(crate) mod batch;

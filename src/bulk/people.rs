@@ -26,7 +26,7 @@ pub enum People {
 }
 
 impl People {
-    /// Refuses people who cannot be found.
+    /// Checks the rule, or that the segment or the group exists.
     ///
     /// # Errors
     /// [`Error::InvalidRule`]; [`Error::Invalid`] if the segment or the group does not exist.
@@ -46,10 +46,10 @@ impl People {
         Ok(())
     }
 
-    /// Finds them as they are now. A segment that is PENDING is refreshed first.
+    /// Finds the ids of the subscribers. A segment that is PENDING is refreshed first.
     ///
     /// # Errors
-    /// As [`People::check`]; [`Error::Invalid`] if the segment has never been refreshed and cannot be.
+    /// As [`People::check`]; [`Error::Invalid`] if the segment has never been refreshed and cannot be refreshed.
     pub(super) fn find(&self, db: &Db, settings: &RefreshSettings) -> Result<IdSet, Error> {
         match self {
             People::Rule(rule) => {

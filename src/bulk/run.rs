@@ -1,5 +1,5 @@
-//! Running bulk actions, one at a time, block by block. Whenever the process dies, every block is changed or not, and the
-//! next process goes on after the last one that is.
+//! Runs bulk actions, one at a time, block by block. A block is changed completely or not at all. If the process dies,
+//! the next process continues after the last changed block.
 
 use super::batch::change_block;
 use super::change::Change;
@@ -17,18 +17,18 @@ use chrono::{DateTime, Duration, Utc};
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Undoes or runs the next bulk action for which that was asked, or that a dead process left. Returns nothing if there is
-/// none, or while another process is at one.
+/// Runs or undoes the next bulk action that is queued or was interrupted when its process died. Returns `None` if there
+/// is no such action, or if another process is running one.
 ///
 /// # Errors
-/// Those of the database; the action is continued later then. If the action itself was at fault, it has failed and the
-/// reason is stored with it.
+/// Errors that may pass, such as an unavailable database; the action is continued later. If the action itself fails,
+/// this is no error here: the reason is stored with the action.
 pub fn run_next(
     db: &Db,
     settings: &RefreshSettings,
     is_stopping: &AtomicBool,
 ) -> Result<Option<BulkAction>, Error> {
-    // Without the lock first: mostly there is nothing to do.
+    // Check without the lock first: usually there is nothing to do.
     if db.run_here(next)?.is_none() {
         return Ok(None);
     }
@@ -56,7 +56,7 @@ fn next(connection: &mut PgConnection) -> Result<Option<BulkAction>, Error> {
                 .eq_any(["ready", "running"])
                 .or(bulk_actions::undo_asked_at.is_not_null()),
         )
-        // What is undone goes first, because it was there first.
+        // Undo goes first: an action that can be undone is older than the queued ones.
         .order((bulk_actions::undo_asked_at.is_null(), bulk_actions::id))
         .select(BulkAction::as_select())
         .first(connection)
@@ -76,7 +76,7 @@ fn run(
         }
         _ => action.clone(),
     };
-    // It was cancelled while its people were looked for, or before its process died.
+    // The action was cancelled while its subscribers were being found, or before its process died.
     if action.state() != BulkState::Running || action.cancel_requested {
         return Ok(BulkState::Cancelled);
     }
@@ -102,7 +102,7 @@ fn run(
     }
 }
 
-/// Stores the people that the action is about, unless it was cancelled meanwhile.
+/// Stores the subscribers of the action and starts it, unless it was cancelled meanwhile.
 fn begin(db: &Db, id: i64, people: &IdSet, now: DateTime<Utc>) -> Result<BulkAction, Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {
@@ -151,7 +151,7 @@ fn block_after(
         .optional()?)
 }
 
-/// Writes down how an action ended.
+/// Stores how an action ended.
 fn finish(
     db: &Db,
     action: &BulkAction,
@@ -160,7 +160,7 @@ fn finish(
 ) -> Result<BulkAction, Error> {
     let (state, error) = match result {
         Ok(state) => (state, None),
-        // It is left as it is, so that the next process goes on with it.
+        // The action keeps its state, so that it is continued later.
         Err(error @ (Error::Unavailable(_) | Error::Contention(_) | Error::RefreshRunning)) => {
             return Err(error);
         }
@@ -208,7 +208,7 @@ fn forget_people(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets what there was before bulk actions whose time to be undone is over.
+/// Deletes the previous values of bulk actions that can no longer be undone.
 pub fn tidy(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {
@@ -230,7 +230,7 @@ pub fn tidy(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
     })
 }
 
-/// Forgets what there was before bulk actions.
+/// Deletes the previous values that bulk actions stored for undo.
 pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
     let changes = bulk_action_changes::table;
     diesel::delete(changes.filter(bulk_action_changes::bulk_action_id.eq_any(ids)))

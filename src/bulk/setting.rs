@@ -1,4 +1,4 @@
-//! Setting one field of many subscribers, by the door at which every value is cleaned.
+//! Sets one field of many subscribers. The value passes the same input validation as that of a single subscriber.
 
 use crate::audience::catalogue::load_custom_fields;
 use crate::audience::subscriber_changes::SubscriberChanges;
@@ -12,21 +12,21 @@ use diesel::PgConnection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// The place of the field in the input.
+/// The path of the field in the input, for errors.
 const FIELD: &str = "action.setField.field";
-/// The place of the value.
+/// The path of the value in the input, for errors.
 const VALUE: &str = "action.setField.value";
-/// The field of the status, and its column.
+/// The name of the status, both as a field and as a column.
 const STATUS: &str = "status";
 
-/// A field, and the value that it gets.
+/// A field and its new value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldSetting {
     /// The name of the field, as in rules: `country` or `custom.plan`.
     pub field: String,
     /// The value as it was given; null clears.
     pub value: Value,
-    /// The type of a custom field; another type would make the value another one.
+    /// The type of a custom field when the action was requested. If the field gets another type, the action fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_type: Option<String>,
 }
@@ -40,10 +40,10 @@ pub(super) enum Columns {
         compared: Vec<&'static str>,
         /// Further columns that are written with them.
         beside: &'static [&'static str],
-        /// The values of all of them, by column.
+        /// The values of all these columns, by name.
         values: Value,
     },
-    /// The key and the value of a custom field; null takes it out.
+    /// The key and the value of a custom field; null removes the field.
     Custom(String, Value),
 }
 
@@ -51,7 +51,7 @@ impl FieldSetting {
     /// Reads a field and its value.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is no such field, or the value cannot be one of it.
+    /// [`Error::Invalid`] if the field does not exist or does not accept the value.
     pub(super) fn read(
         connection: &mut PgConnection,
         field: &str,
@@ -77,10 +77,11 @@ impl FieldSetting {
         Ok(setting)
     }
 
-    /// Returns the setting as columns, at a moment. The types of custom fields stay until the end of this transaction.
+    /// Returns the setting as columns, for a change at `moment`. Custom fields keep their types until this transaction
+    /// ends.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is no such field any more, or the value cannot be one of it.
+    /// [`Error::Invalid`] if the field was deleted, has another type, or does not accept the value.
     pub(super) fn columns(
         &self,
         connection: &mut PgConnection,
@@ -156,7 +157,7 @@ impl FieldSetting {
     }
 }
 
-/// The columns of a status: the moment of the change goes with it.
+/// Returns the columns of a status: the status and, unless it is PENDING, the time of the change.
 fn status_columns(status: Status, moment: DateTime<Utc>) -> Columns {
     let beside: &'static [&'static str] = match status {
         Status::Subscribed => &["subscribed_at"],
@@ -189,7 +190,7 @@ fn read_position(value: &Value) -> Result<Option<(f64, f64)>, Error> {
     }
 }
 
-/// Lists the built-in fields that can be set for many.
+/// Lists the built-in fields that a bulk action can set.
 fn list_fields() -> Vec<&'static str> {
     [vec![STATUS], list_inputs()].concat()
 }
@@ -210,25 +211,25 @@ fn wrong(expected: &str, found: &Value) -> Error {
     Error::invalid(VALUE, format!("expected {expected}, found {found}"))
 }
 
-/// The parts of statements that write or compare a setting. `$2` is [`Columns::value`] and `$3` is [`Columns::key`]; `s` is
-/// the subscriber, and `new` what the subscriber gets.
+/// SQL fragments that write or compare a setting. `$2` is [`Columns::value`] and `$3` is [`Columns::key`]; `s` is the
+/// row of the subscriber, and `new` has the new values.
 pub(super) struct Parts {
-    /// A row with what is set.
+    /// The `FROM` item `new`.
     pub new: String,
-    /// Whether the subscriber has another value.
+    /// The condition that the subscriber has another value.
     pub differs: String,
-    /// Whether only consent gives the subscriber the value.
+    /// The condition that the change needs consent and is therefore withheld.
     pub withheld: String,
-    /// What is remembered of the subscriber.
+    /// The JSON object with the previous values, which is stored for undo.
     pub before: String,
-    /// The assignments.
+    /// The assignments of the new values.
     pub set: String,
-    /// The assignments that take them back; `c.before` is what is remembered.
+    /// The assignments that restore the previous values, which `c.before` has.
     pub restore: String,
 }
 
 impl Columns {
-    /// The values, for `$2`.
+    /// Returns the new values, for `$2`.
     pub fn value(&self) -> &Value {
         match self {
             Columns::BuiltIn { values, .. } => values,
@@ -236,7 +237,7 @@ impl Columns {
         }
     }
 
-    /// The key of a custom field, for `$3`.
+    /// Returns the key of the custom field, for `$3`; it is empty for built-in fields.
     pub fn key(&self) -> &str {
         match self {
             Columns::BuiltIn { .. } => "",
@@ -244,7 +245,7 @@ impl Columns {
         }
     }
 
-    /// Returns the parts of the statements. Names of columns come from this program, and everything else is bound.
+    /// Returns the SQL fragments. Column names come from this program, and everything else is bound.
     pub fn parts(&self) -> Parts {
         match self {
             Columns::BuiltIn {

@@ -1,4 +1,4 @@
-//! What bulk actions store about a person, to show it to the person.
+//! The changes that bulk actions store about a person, to show them to that person.
 
 use crate::db::schema::{bulk_action_changes, bulk_actions};
 use crate::error::Error;
@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 
-/// How a bulk action changed a person, as long as that can be undone.
+/// A change that a bulk action made to a person. It is kept as long as it can be undone.
 #[derive(Debug, Clone, Queryable)]
 pub struct BulkTrace {
     /// The id of the changed subscriber.
     pub subscriber_id: i64,
-    /// The number of the bulk action.
+    /// The id of the bulk action.
     pub number: i64,
     /// The change that the bulk action made.
     pub change: Value,
@@ -21,7 +21,7 @@ pub struct BulkTrace {
     pub before: Value,
 }
 
-/// Lists how bulk actions changed these people, oldest first.
+/// Lists the changes that bulk actions made to these people, by subscriber and then oldest first.
 pub fn list_traces_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],

@@ -20,16 +20,16 @@ use diesel::sql_types::{BigInt, Jsonb, Text, Timestamptz};
 /// stored with the action.
 ///
 /// # Errors
-/// Those of the database; the caller tries again then.
+/// Errors of the database; the caller retries.
 pub(super) fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<BulkAction, Error> {
     db.run_here(|connection| {
         connection.transaction(|connection| {
             let action = job::get(connection, id)?;
-            // Within a savepoint: of a refused one nothing stays.
+            // In a savepoint: a refused undo is rolled back completely.
             match connection.transaction(|connection| undo_within(connection, &action, now)) {
                 Ok(undone) => Ok(undone),
                 Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => Err(error),
-                // One that cannot be undone must not keep the others waiting.
+                // Drop the request: a refused undo must not block the other actions.
                 Err(refusal) => {
                     let reason = reason_of(&action, &refusal);
                     Ok(diesel::update(bulk_actions::table.find(id))
@@ -56,7 +56,7 @@ fn undo_within(
         Change::SetField(setting) => undo_setting(connection, action, &setting, now)?,
         Change::Delete => {}
     }
-    // Locked last, as where a block is changed.
+    // The action is locked last, as in `change_block`.
     let locked = job::lock(connection, action.id)?;
     let Some(asked) = locked.undo_asked_at else {
         return Err(Error::invalid(
@@ -81,7 +81,7 @@ fn undo_within(
         .get_result(connection)?)
 }
 
-/// Ends the memberships that the action added, but for those that were ended and begun again since.
+/// Removes the members that the action added, except those that were removed and added again since.
 fn undo_adding(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -104,7 +104,7 @@ fn undo_adding(
     Ok(())
 }
 
-/// Begins the memberships again that the action ended, as they were, but for those that were begun again since.
+/// Restores the memberships that the action removed, except those of subscribers who were added again since.
 fn undo_removing(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -135,8 +135,8 @@ fn undo_removing(
     Ok(())
 }
 
-/// Puts the values back, unless a subscriber has got another one since. `updated_at` is put back too, unless something else
-/// of the subscriber was changed since.
+/// Restores the previous values. Fails if a subscriber got another value since. `updated_at` is restored too, unless
+/// the subscriber was changed in another way since.
 fn undo_setting(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -172,7 +172,7 @@ fn undo_setting(
     Ok(())
 }
 
-/// Refuses to undo where subscribers have another value than the action gave them.
+/// Fails if any subscriber has another value than the action set.
 fn refuse_later(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -197,7 +197,7 @@ fn refuse_later(
     if later.total == 0 {
         return Ok(());
     }
-    // No addresses: the reason is kept, and would have to be forgotten with the people.
+    // The message has no addresses: it is stored, and would have to be erased together with the subscribers.
     let message = format!(
         "{} subscribers have another {} now than the bulk action set; undo would overwrite it, so nothing was undone",
         later.total, setting.field

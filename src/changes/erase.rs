@@ -1,7 +1,8 @@
-//! Erasing deleted subscribers: of each the log keeps the id and the time of the deletion, and nothing else.
+//! Erases deleted subscribers: for each, the log keeps only the id and the time of the deletion.
 //!
-//! It is done where changes get their order. A change of a subscriber commits before the subscriber can be deleted, so
-//! that everything the log has about a deleted subscriber is in it, or moved together with the deletion.
+//! Erasing is part of giving changes their order. A change of a subscriber commits before the subscriber can be
+//! deleted. All that the log has about a deleted subscriber is therefore already in it, or is moved together with the
+//! deletion.
 
 use super::row::{StoredIds, read_ids};
 use crate::audience::block::CHUNK_IDS;
@@ -27,8 +28,8 @@ struct Several {
     ids: Option<Vec<u8>>,
 }
 
-/// Takes deleted subscribers, ascending, out of the log but for their deletions, and out of the answers of receivers. Rows
-/// stay, since positions name them.
+/// Removes deleted subscribers, given ascending, from the log except for their deletions, and removes the answers of
+/// webhook receivers. Rows stay, because positions name them.
 pub(super) fn forget_deleted(connection: &mut PgConnection, deleted: &[i64]) -> Result<(), Error> {
     if deleted.is_empty() {
         return Ok(());
@@ -46,8 +47,8 @@ pub(super) fn forget_deleted(connection: &mut PgConnection, deleted: &[i64]) -> 
     Ok(())
 }
 
-/// Removes the answers of receivers of webhooks: a receiver may send back what it got, in a form that is not recognised.
-/// Rows are locked by id, as everything does that locks several.
+/// Removes the answers of webhook receivers: a receiver may send back what it got, in a form that is not recognised.
+/// Rows are locked in the order of their ids, as everywhere that several rows are locked.
 fn forget_answers(connection: &mut PgConnection) -> Result<(), Error> {
     statement(
         "UPDATE webhook_attempts SET answer = NULL WHERE id = ANY (ARRAY ( \
@@ -57,7 +58,7 @@ fn forget_answers(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists the rows about several subscribers that can hold any of these by their bounds. What they hold is not read.
+/// Lists the rows about several subscribers whose id range contains a deleted id. The ids in the rows are not read.
 fn list_several(connection: &mut PgConnection, deleted: &[i64]) -> Result<Vec<i64>, Error> {
     #[derive(QueryableByName)]
     struct Bounds {
@@ -92,7 +93,7 @@ fn list_several(connection: &mut PgConnection, deleted: &[i64]) -> Result<Vec<i6
     Ok(found)
 }
 
-/// Takes subscribers out of rows about several.
+/// Removes deleted subscribers from rows about several subscribers.
 fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> Result<(), Error> {
     let rows: Vec<Several> =
         statement("SELECT seq, first_id, last_id, ids FROM changes WHERE seq = ANY ($1)")
@@ -101,7 +102,7 @@ fn take_out_of(connection: &mut PgConnection, rows: &[i64], deleted: &[i64]) -> 
     for row in rows {
         let ids = read_ids(Some((row.first_id, row.last_id)), row.ids.as_deref());
         let mut ids = ids.unwrap_or_else(|error| {
-            // It may hold one of the deleted, and keeping it would stop everything after it.
+            // The row may hold a deleted subscriber, so it is emptied. An error here would stop all later changes.
             tracing::error!(seq = row.seq, %error, "emptied an unreadable row of the change log");
             deleted.to_vec()
         });
@@ -127,7 +128,7 @@ fn rewrite(connection: &mut PgConnection, seq: i64, ids: &StoredIds) -> Result<(
     Ok(())
 }
 
-/// Removes `others` from `ids`, both ascending; returns whether any were removed.
+/// Removes `others` from `ids`, both ascending. Returns whether any were removed.
 pub(super) fn take_out(ids: &mut Vec<i64>, others: &[i64]) -> bool {
     let before = ids.len();
     if !others.is_empty() {

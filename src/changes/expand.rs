@@ -1,4 +1,5 @@
-//! Expands a row of the log into changes: people in parts, those of one segment and side together.
+//! Expands a row of the log into changes. Subscribers come in parts; each part has only joins or only leaves of one
+//! segment.
 
 use super::kind::{FOLLOWED, Kind, REFRESHED};
 use super::position::Within;
@@ -12,23 +13,23 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
 use std::cmp::Ordering;
 
-/// The most people of one change.
+/// The largest number of subscribers in one change.
 pub const PEOPLE: usize = 1_000;
 
-/// What readers get where a refresh is the first with a rule, so that the whole audience may join.
+/// What readers get if a refresh is the first with a rule, so that the whole audience may join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fills {
     /// The subscribers who joined and who left, as with any refresh.
     #[default]
     People,
-    /// How many joined and how many left: one change for each.
+    /// Only the counts: one change for the joins, one for the leaves.
     Counts,
 }
 
-/// The limits of a page.
+/// What is left of the limits of a page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    /// The most parts.
+    /// The largest number of parts.
     pub parts: usize,
     /// The number of subscribers after which no further part is added.
     pub people: usize,
@@ -39,7 +40,7 @@ impl Room {
         self.parts == 0 || self.people == 0
     }
 
-    /// Returns how many parts there is room for after these.
+    /// Returns how many more parts fit after these.
     fn left(&self, parts: &[Part]) -> usize {
         let people: usize = parts.iter().map(|part| part.ids.len()).sum();
         let of_people = self.people.saturating_sub(people).div_ceil(PEOPLE);
@@ -47,7 +48,7 @@ impl Room {
     }
 }
 
-/// What a reader wants of a row.
+/// What a reader wants from a row.
 pub(super) struct Wanted<'k> {
     pub kinds: &'k [Kind],
     /// The segments whose members are listed; all if `None`.
@@ -59,7 +60,8 @@ pub(super) struct Wanted<'k> {
 }
 
 impl Wanted<'_> {
-    /// How many sides of a row are looked at together: one more than there is room for, after one that an earlier page has.
+    /// Returns how many sides of a row are read together: one more than the page can take, and one that an earlier page
+    /// may have.
     fn most_sides(&self) -> i64 {
         i64::try_from(self.room.parts.saturating_add(2)).unwrap_or(i64::MAX)
     }
@@ -75,7 +77,7 @@ pub(super) struct Part {
     pub is_fill: bool,
     /// The ids of this part, ascending.
     pub ids: Vec<i64>,
-    /// How many there are in all the parts that belong together.
+    /// The number of subscribers in all the parts that belong together.
     pub number: usize,
     pub is_last: bool,
     /// The position in the row after this part.
@@ -88,7 +90,8 @@ pub(super) struct Parts {
     pub is_whole: bool,
 }
 
-/// People who are listed together: those who joined a segment, those who left it, or the subscribers of another row.
+/// Subscribers who are listed together: those who joined a segment, those who left it, or the subscribers of a row of
+/// another kind.
 struct Side {
     kind: Kind,
     at: DateTime<Utc>,
@@ -111,7 +114,7 @@ impl Side {
         }
     }
 
-    /// Returns the id after which to continue from a place in the row, or `None` if the place is after this side.
+    /// Returns the id from which to continue after a place in the row, or `None` if the place is after this side.
     fn begin(&self, after: Option<Within>) -> Option<i64> {
         let Some(after) = after else {
             return Some(0);
@@ -119,7 +122,7 @@ impl Side {
         let here = self.place(after.subscriber);
         let order = match self.kind.is_of_segment() {
             true => (here.about, here.has_left).cmp(&(after.about, after.has_left)),
-            // Such a row has one side.
+            // A row of another kind has one side.
             false => Ordering::Equal,
         };
         match order {
@@ -133,7 +136,7 @@ impl Side {
 /// Lists the changes of a row.
 ///
 /// # Errors
-/// [`Error::Resync`] if what the row represents is not kept any more; those of the database.
+/// [`Error::Resync`] if what the row represents is not kept any more.
 pub(super) fn expand(
     connection: &mut PgConnection,
     row: &Row,
@@ -164,7 +167,7 @@ fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool
         is_fill: false,
     };
     if kind.has_people() {
-        // At most those of a chunk.
+        // At most the ids of one chunk.
         let ids = row.read_ids()?;
         return add_people(side, ids.len(), wanted, parts, |from, limit| {
             Ok(list_from(&ids, from, limit))
@@ -177,13 +180,13 @@ fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool
     Ok(true)
 }
 
-/// Lists ids, which ascend, from one.
+/// Lists at most `limit` of some ascending ids, from the id `from` on.
 fn list_from(ids: &[i64], from: i64, limit: usize) -> Vec<i64> {
     let first = ids.partition_point(|id| *id < from);
     ids[first..].iter().copied().take(limit).collect()
 }
 
-/// Adds who joined and left segments in a refresh; returns whether that is all.
+/// Adds the joins and leaves of segments in a refresh. Returns whether the row is complete.
 fn add_refresh(
     connection: &mut PgConnection,
     row: &Row,
@@ -252,7 +255,7 @@ impl Changing {
         .load(connection)?)
     }
 
-    /// Adds who joined and left; returns whether that is all.
+    /// Adds the joins and leaves of the segment. Returns whether these are all.
     fn add(
         self,
         connection: &mut PgConnection,
@@ -296,7 +299,7 @@ impl Changing {
     }
 }
 
-/// Adds who joined and left instant segments when the follower followed changes; returns whether that is all.
+/// Adds the joins and leaves that the follower wrote for instant segments. Returns whether the row is complete.
 fn add_followed(
     connection: &mut PgConnection,
     row: &Row,
@@ -350,7 +353,7 @@ fn add_followed(
             refresh_id: None,
             is_fill: false,
         };
-        // The follower follows some thousand subscribers together.
+        // The ids are few: the follower writes at most some thousand subscribers together.
         let is_whole = add_people(side, row.ids.len(), wanted, parts, |from, limit| {
             Ok(list_from(&row.ids, from, limit))
         })?;
@@ -362,8 +365,8 @@ fn add_followed(
     Ok(!is_cut)
 }
 
-/// Adds people in parts, after those that an earlier page has. Returns whether there was room for all. `list` lists those
-/// of the side from an id, up to a limit; there are `number` of them in all.
+/// Adds the subscribers of a side in parts, after those that an earlier page has. Returns whether all of them fit in
+/// the page. `list` lists subscribers of the side from an id, up to a limit. There are `number` of them in all.
 fn add_people(
     side: Side,
     number: usize,
@@ -375,7 +378,7 @@ fn add_people(
         return Ok(true);
     };
     let room = wanted.room.left(parts).saturating_mul(PEOPLE);
-    // One more than there is room for, to know whether these are all.
+    // One more than the page can take, to know whether these are all.
     let mut ids = list(from, room.saturating_add(1))?;
     let is_whole = ids.len() <= room;
     ids.truncate(room);
@@ -396,7 +399,7 @@ fn add_people(
     Ok(is_whole)
 }
 
-/// Adds one part without people, unless an earlier page has it.
+/// Adds one part without subscribers, unless an earlier page has it.
 fn add_count(side: Side, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
     let within = side.place(i64::MAX);
     if wanted.after.is_some_and(|after| within <= after) {

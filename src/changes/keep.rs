@@ -1,4 +1,4 @@
-//! How long changes are kept.
+//! Removes changes that are no longer kept.
 
 use super::settle::{lock, settle};
 use crate::db::schema::{changes, history};
@@ -8,23 +8,23 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::max;
 use diesel::prelude::*;
 
-/// Removes the changes before a moment, those of memberships and those of the log; returns how many rows.
+/// Removes the changes before a moment, those of memberships and those in the log. Returns how many rows it removed.
 pub fn forget_changes(
     connection: &mut PgConnection,
     before: DateTime<Utc>,
 ) -> Result<usize, Error> {
-    // Waiting changes are younger than those in the log, even if no client has read it for long.
+    // Waiting changes are younger than those in the log, even if no client has read the log for long.
     while !settle(connection)? {}
     connection.transaction(|connection| {
         lock(connection)?;
-        // Together: a row of the log that represents a refresh cannot be read without what the refresh wrote.
+        // In one transaction: a row of the log that represents a refresh cannot be read without what the refresh wrote.
         let folded = fold_history(connection, before)?;
         Ok(folded + shorten(connection, before)?)
     })
 }
 
-/// Removes the rows that are before a moment, and those that represent refreshes that are folded away. The last of them
-/// stays, emptied: everything after its position is kept.
+/// Removes the rows before a moment, and those that represent refreshes whose changes are folded away. The last of
+/// these rows stays, emptied: everything after its position is kept.
 fn shorten(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     let first_kept: Option<i64> = changes::table
         .filter(changes::at.ge(before))

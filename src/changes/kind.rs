@@ -1,6 +1,6 @@
 //! The kinds of changes.
 
-/// What happened.
+/// The kind of a change: what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each says what happened")]
 pub enum Kind {
@@ -27,7 +27,7 @@ pub enum Kind {
     ImportFinished,
 }
 
-/// What kinds of things a change can be about, beside subscribers.
+/// The kinds of things that a change can be about, besides subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the noun of that name")]
 pub enum Noun {
@@ -60,7 +60,7 @@ impl Kind {
         Kind::CustomFieldDeleted,
     ];
 
-    /// The kinds for the outcomes of refreshes and imports. They are read by name only.
+    /// The kinds for the outcomes of refreshes and imports. Readers get them only if they name them.
     pub const RUNS: [Kind; 4] = [
         Kind::SegmentInvalid,
         Kind::RefreshFinished,
@@ -68,7 +68,7 @@ impl Kind {
         Kind::ImportFinished,
     ];
 
-    /// Returns the name, as rows have it.
+    /// Returns the name in rows of the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::SubscriberCreated => "subscriber_created",
@@ -95,13 +95,13 @@ impl Kind {
         }
     }
 
-    /// Returns the kind of that name.
+    /// Returns the kind with this name.
     pub fn parse(name: &str) -> Option<Kind> {
         let mut kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
         kinds.find(|kind| kind.as_str() == name)
     }
 
-    /// Returns what the id in [`Change::about`](super::Change::about) is the id of.
+    /// Returns the kind of thing that [`Change::about`](super::Change::about) is the id of, if it is one.
     pub fn noun(self) -> Option<Noun> {
         match self {
             Kind::SubscriberCreated
@@ -127,12 +127,12 @@ impl Kind {
         }
     }
 
-    /// Whether a change of this kind is about subscribers who joined or left segments.
+    /// Returns whether a change of this kind is about subscribers who joined or left segments.
     pub fn is_of_segment(self) -> bool {
         matches!(self, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft)
     }
 
-    /// Whether a change of this kind is about subscribers.
+    /// Returns whether a change of this kind is about subscribers.
     pub fn has_people(self) -> bool {
         matches!(
             self,
@@ -163,7 +163,7 @@ pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
     names
 }
 
-/// Returns the name of a column as the API has it: `firstName` of `first_name`. Custom fields keep theirs.
+/// Returns the name of a column in the API: `firstName` for `first_name`. Custom fields keep their names.
 pub fn api_name(column: &str) -> String {
     if column.starts_with("custom.") {
         return column.to_owned();

@@ -1,4 +1,4 @@
-//! Reading the log.
+//! Reads the log.
 
 use super::expand::{Fills, Parts, Room, Wanted, expand};
 use super::kind::{FOLLOWED, Kind, Noun, REFRESHED, row_kinds};
@@ -13,7 +13,7 @@ use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
-/// How many rows one page looks at, at most, however few of them are wanted.
+/// The largest number of rows that one page covers, however few of them are wanted.
 const WINDOW: i64 = 20_000;
 /// How many rows are loaded together.
 const ROWS: i64 = 100;
@@ -21,15 +21,15 @@ const ROWS: i64 = 100;
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The position to continue after; `None` asks only for the present position.
+    /// The position to continue after. With `None`, only the present position is returned.
     pub after: Option<Position>,
     /// The kinds of changes to list; those of [`Kind::ALL`] if empty.
     pub kinds: Vec<Kind>,
-    /// The most changes of the page; at least one.
+    /// The largest number of changes in the page; at least one.
     pub first: usize,
     /// The number of subscribers after which the page ends; the last change may have more.
     pub people: usize,
-    /// What to list of segments that are filled by a new rule.
+    /// What to list if a segment is filled by a new rule.
     pub fills: Fills,
     /// The segments whose changes are listed; all if `None`.
     pub segment_ids: Option<Vec<i64>>,
@@ -40,36 +40,36 @@ pub struct Reading {
 /// One thing that happened, to at most [`PEOPLE`](super::PEOPLE) subscribers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The position after it.
+    /// The position after the change.
     pub position: Position,
     /// When the transaction of the change began; for members of segments, the moment for which the rule was evaluated.
     pub at: DateTime<Utc>,
     /// What happened.
     pub kind: Kind,
-    /// The id of what [`Kind::noun`] says.
+    /// The id of the thing that the change is about. [`Kind::noun`] says what kind of thing it is.
     pub about: Option<i64>,
-    /// The ids of the subscribers, ascending. Those who were deleted since are left out.
+    /// The ids of the subscribers, ascending. Subscribers who were deleted since are left out.
     pub subscriber_ids: Vec<i64>,
-    /// How many subscribers there are in this and the other parts of the change, also those who were deleted since.
+    /// How many subscribers there are in all parts of the change, including subscribers who were deleted since.
     pub number: usize,
     /// Whether it is the last part of the change.
     pub is_last: bool,
-    /// Which columns changed, of any of the subscribers of the statement; custom fields as `custom.KEY`.
+    /// The columns that changed for any of the subscribers of the statement. Custom fields are `custom.KEY`.
     pub fields: Vec<String>,
-    /// The refresh, if it is what one found.
+    /// The refresh that found the change, if one did.
     pub refresh_id: Option<i64>,
     /// Whether the refresh was the first with the rule of the segment.
     pub is_fill: bool,
 }
 
-/// Some changes that follow each other.
+/// A page of consecutive changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangePage {
     /// The changes.
     pub changes: Vec<Change>,
-    /// The position after them, and after what was not wanted.
+    /// The position after these changes, and after changes that were not wanted.
     pub end: Position,
-    /// Whether there is more after it, wanted or not.
+    /// Whether there are more changes after `end`, wanted or not.
     pub has_more: bool,
 }
 
@@ -85,10 +85,11 @@ pub fn find_last_seq(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(last.unwrap_or_default())
 }
 
-/// Reads the changes after a position. Must not run within a transaction, since it gives what is committed its order.
+/// Reads the changes after a position. Must not run within a transaction, because it first gives committed changes
+/// their order.
 ///
 /// # Errors
-/// [`Error::Resync`] if the position is not one of this history or longer ago than changes are kept; those of the database.
+/// [`Error::Resync`] if the position is not in this history, or is before the changes that are kept.
 pub fn read(connection: &mut PgConnection, reading: &Reading) -> Result<ChangePage, Error> {
     let is_settled = settle_or_go_on(connection)?;
     in_snapshot(connection, |connection| {
@@ -150,7 +151,7 @@ impl<'r> Collector<'r> {
         }
     }
 
-    /// Whether the page is complete.
+    /// Returns whether the page is complete.
     fn is_full(&self) -> bool {
         self.end.within.is_some() || self.room().is_none()
     }
@@ -216,7 +217,7 @@ impl<'r> Collector<'r> {
         };
     }
 
-    /// Adds the changes of a row, as far as there is room.
+    /// Adds the changes of a row, as far as they fit in the page.
     fn add(
         &mut self,
         connection: &mut PgConnection,
@@ -257,11 +258,11 @@ impl<'r> Collector<'r> {
     }
 }
 
-/// Returns the change that a position lies within, without its people: what the parts of it have in common. Returns `None`
-/// if the position lies after a whole row.
+/// Returns the change that a position lies within, with what all its parts have in common, but without subscribers.
+/// Returns `None` if the position lies after a whole row.
 ///
 /// # Errors
-/// [`Error::Resync`] as [`read`]; those of the database.
+/// [`Error::Resync`], as for [`read`].
 pub fn find_begun(
     connection: &mut PgConnection,
     position: Position,
@@ -305,7 +306,7 @@ pub fn find_begun(
     })
 }
 
-/// Returns the last row that a page after a place may look at, with its token.
+/// Returns the last row that a page after this row may cover, with its token.
 fn find_last(connection: &mut PgConnection, after: i64) -> Result<Option<(i64, i64)>, Error> {
     let later = changes::table
         .filter(changes::seq.gt(after))

@@ -1,4 +1,4 @@
-//! Positions: how far a reader has read, in which history.
+//! Positions: how far a reader has read, and in which history.
 
 use crate::db::schema::{changes, history};
 use crate::error::Error;
@@ -14,7 +14,7 @@ const NAME: &str = "Change";
 pub struct Position {
     /// The row that was read last; 0 before the first.
     pub seq: i64,
-    /// The token of that row; that of the history before the first.
+    /// The token of that row; before the first row, the token of the history.
     pub token: i64,
     /// The id of the history.
     pub history: i64,
@@ -22,11 +22,11 @@ pub struct Position {
     pub within: Option<Within>,
 }
 
-/// The last subscriber of a row who was read. Rows that represent members of segments list people by segment, those who
-/// joined before those who left, and by id. Other rows list them by id.
+/// The last subscriber of a row that was read. Rows that represent members of segments list subscribers by segment,
+/// joins before leaves, and then by id. Other rows list them by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within {
-    /// The segment or the group; 0 where the row is about subscribers alone.
+    /// The segment or the group; 0 if the row is only about subscribers.
     pub about: i64,
     /// Whether the subscriber left the segment rather than joined.
     pub has_left: bool,
@@ -34,7 +34,7 @@ pub struct Within {
     pub subscriber: i64,
 }
 
-/// What the database says of its history.
+/// The database's row about its history.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = history, check_for_backend(diesel::pg::Pg))]
 pub(super) struct History {
@@ -48,7 +48,7 @@ impl History {
         Ok(row.first(connection)?)
     }
 
-    /// The position after a row, or before the first one.
+    /// Returns the position after a row, or before the first row.
     pub fn after(&self, row: Option<(i64, i64)>) -> Position {
         let (seq, token) = row.unwrap_or((0, self.token));
         Position {
@@ -71,16 +71,16 @@ impl Position {
         Ok(History::load(connection)?.after(last))
     }
 
-    /// Makes sure that the position is one of the history of this database, and that all changes after it are kept.
+    /// Checks that the position is in the history of this database, and that all changes after it are kept.
     ///
     /// # Errors
-    /// [`Error::Resync`] if not; those of the database.
+    /// [`Error::Resync`] if not.
     pub(super) fn check(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let history = History::load(connection)?;
         if self.history != history.token {
             return Err(unknown());
         }
-        // Of the last row that is not kept, only the place is known.
+        // Of the last row that is not kept, only the position is known.
         let kept_after = (history.changes_kept_after, self.within.is_some());
         if (self.seq, false) < kept_after {
             return Err(too_old());
@@ -115,7 +115,7 @@ impl Position {
         URL_SAFE_NO_PAD.encode(text)
     }
 
-    /// Reads the text of a position; `None` if it is not one.
+    /// Reads the text of a position. Returns `None` if the text is not one.
     pub fn parse(text: &str) -> Option<Position> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let text = String::from_utf8(bytes).ok()?;

@@ -1,4 +1,4 @@
-//! Rows of the log, and the form in which they keep ids.
+//! Rows of the log, and how they store ids.
 
 use crate::audience::gaps;
 use crate::db::schema::changes;
@@ -26,7 +26,7 @@ pub(super) struct Row {
 pub(super) struct StoredIds {
     /// The least and the greatest id; `None` if there are none.
     pub bounds: Option<(i64, i64)>,
-    /// The places after the least id, coded; `None` if the ids are all from the least to the greatest.
+    /// The offsets from the least id, encoded; `None` if every id from the least to the greatest is there.
     pub coded: Option<Vec<u8>>,
     /// How many ids there are.
     pub number: i32,
@@ -50,7 +50,7 @@ impl StoredIds {
     }
 }
 
-/// Returns the ids in their stored form, ascending.
+/// Decodes ids from their stored form, ascending.
 ///
 /// # Errors
 /// [`Error::Internal`] if they cannot be read.

@@ -1,4 +1,4 @@
-//! Giving changes their order: rows that are committed move from `waiting_changes` to `changes`.
+//! Gives changes their order: committed rows move from `waiting_changes` to `changes`.
 
 use super::erase::{forget_deleted, take_out};
 use super::kind::Kind;
@@ -14,8 +14,8 @@ const IDS: i64 = 500_000;
 /// How many transactions one call makes at most.
 const STEPS: usize = 10;
 
-/// Gives committed changes their order, which readers see from then on. Returns whether it came to the end of them: where
-/// very many wait, one call moves a part. Must not run within a transaction.
+/// Gives committed changes their order, so that readers see them from then on. Returns whether it moved all of them: if
+/// very many wait, one call moves only a part. Must not run within a transaction.
 pub fn settle(connection: &mut PgConnection) -> Result<bool, Error> {
     for _ in 0..STEPS {
         if !has_waiting(connection)? {
@@ -26,11 +26,11 @@ pub fn settle(connection: &mut PgConnection) -> Result<bool, Error> {
     Ok(!has_waiting(connection)?)
 }
 
-/// As [`settle`], but changes that cannot be ordered do not keep readers from those that are: the failure is logged, and
-/// the next call tries again.
+/// Like [`settle`], but a failure to order changes does not keep readers from the changes that have their order. It is
+/// logged, and the next call tries again.
 ///
 /// # Errors
-/// Those of the database that are not about the waiting changes.
+/// All errors except [`Error::Internal`] and [`Error::TimedOut`].
 pub fn settle_or_go_on(connection: &mut PgConnection) -> Result<bool, Error> {
     match settle(connection) {
         Err(error @ (Error::Internal(_) | Error::TimedOut)) => {
@@ -55,8 +55,8 @@ pub(super) fn lock(connection: &mut PgConnection) -> Result<(), Error> {
     AdvisoryLock::Changes.hold(connection)
 }
 
-/// Keeps changes from being given their order, and deleted subscribers from being removed from the log, until the end
-/// of this transaction.
+/// Until the end of this transaction, keeps changes from getting their order, and deleted subscribers from being
+/// removed from the log.
 pub fn hold_order(connection: &mut PgConnection) -> Result<(), Error> {
     AdvisoryLock::Changes.share(connection)
 }
@@ -77,7 +77,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Whether it is about subscribers.
+    /// Returns whether the row is about subscribers.
     fn has_people(&self) -> bool {
         Kind::parse(&self.kind).is_some_and(Kind::has_people)
     }
@@ -99,7 +99,7 @@ impl Waiting {
 /// Moves the oldest rows.
 fn step(connection: &mut PgConnection) -> Result<(), Error> {
     lock(connection)?;
-    // Read under the lock: what the transaction before moved is gone.
+    // Read under the lock, so that the rows that an earlier transaction moved are gone.
     let mut rows: Vec<Waiting> = statement(
         "SELECT id, kind, first_id, last_id, ids FROM ( \
              SELECT *, sum(number) OVER (ORDER BY id) - number AS before \

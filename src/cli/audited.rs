@@ -1,4 +1,4 @@
-//! What commands write into the audit log.
+//! Audit log entries of commands.
 
 use crate::audience::actor::{Actor, Origin};
 use crate::audience::audit::Entry;

@@ -17,7 +17,7 @@ pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The file to write. It appears when it is whole, and replaces a file of that name.
+    /// The file to write. It appears only when it is complete, and replaces a file of that name.
     #[arg(short, long, value_name = "FILE", required = true)]
     output: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ struct Given {
     values: Vec<String>,
 }
 
-/// Returns the command line with the defaults that the file of `arguments`, or else of the environment, gives.
+/// Returns the command line with the defaults of the file that `arguments`, or else the environment, names.
 pub fn command(arguments: &[OsString]) -> anyhow::Result<Command> {
     let command = CommandLine::command();
     let Some(path) = find_path(arguments) else {
@@ -118,7 +118,7 @@ fn read(path: &Path, command: &Command) -> anyhow::Result<Vec<Given>> {
 
 fn unknown(name: &str, known: &[&Arg]) -> String {
     let names: Vec<&str> = known.iter().filter_map(|arg| arg.get_long()).collect();
-    // The spelling of environment variables.
+    // The name may be spelled like an environment variable.
     let spelled = name.replace('_', "-").to_lowercase();
     let hint = nearest(&spelled, names.iter().copied());
     format!(
@@ -173,7 +173,7 @@ fn text_of(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
-        // The wall-clock time of a day.
+        // TOML has values for times of day.
         Value::Datetime(moment) => Ok(moment.to_string()),
         Value::Boolean(_) | Value::Array(_) | Value::Table(_) => Err(format!(
             "expected a text or a number, found {}",

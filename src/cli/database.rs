@@ -53,7 +53,7 @@ impl Opened {
         }
     }
 
-    /// Watches over the embedded Postgres from now on. `give_up` is called when it has ended and cannot be started.
+    /// Restarts the embedded Postgres from now on when it ends. `give_up` is called if it cannot be restarted.
     pub fn watch(self, give_up: impl FnOnce(EmbeddedError) + Send + 'static) -> Watched {
         let supervised = self
             .embedded
@@ -62,7 +62,7 @@ impl Opened {
     }
 }
 
-/// Opens the database and brings it to the version of this program.
+/// Opens the database and runs the missing migrations.
 pub fn open(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
     open_at(settings, &data_dir(settings)?)
 }
@@ -119,12 +119,12 @@ pub fn data_dir(settings: &DatabaseSettings) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Opens the database without migrating it: it may have no tables, or those of another version.
+/// Opens the database without migrating it: it may have no tables, or the tables of another version.
 pub fn open_as_it_is(settings: &DatabaseSettings) -> anyhow::Result<Opened> {
     connect(settings, &data_dir(settings)?)
 }
 
-/// Opens the database, with this directory for an embedded one.
+/// Opens and migrates the database. `data_dir` is the directory of an embedded one.
 pub fn open_at(settings: &DatabaseSettings, data_dir: &Path) -> anyhow::Result<Opened> {
     let opened = connect(settings, data_dir)?;
     opened.db.run_here(|connection| {

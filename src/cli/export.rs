@@ -19,7 +19,7 @@ use std::io::{BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// How many steps a bar has.
+/// How many steps the progress bar has.
 const STEPS: f64 = 1_000.0;
 
 /// What can be exported.
@@ -58,7 +58,7 @@ pub enum Command {
     Memberships(FileArguments),
     /// The events of subscribers.
     Events(FileArguments),
-    /// The audit log, a JSON object a line, oldest first.
+    /// The audit log, one JSON object per line, oldest first.
     Audit {
         /// Only entries from this moment on, such as 2026-03-01T00:00:00Z.
         #[arg(long, value_name = "TIME", value_parser = parse_instant)]
@@ -83,7 +83,7 @@ pub enum Command {
 /// How a file is written.
 #[derive(Debug, Clone, Args)]
 pub struct FileArguments {
-    /// The form of the file.
+    /// The format of the file.
     #[arg(long, value_enum, default_value_t = FormatName::Csv)]
     format: FormatName,
 
@@ -92,11 +92,11 @@ pub struct FileArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Option<Vec<String>>,
 
-    /// Only subscribers of these statuses, separated by commas.
+    /// Only subscribers with these statuses, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = parse_status)]
     status: Vec<Status>,
 
-    /// Write cells of a CSV file as they are, also those that a spreadsheet would take for formulas.
+    /// Write cells of a CSV file as they are, including those that a spreadsheet would take for formulas.
     #[arg(long)]
     raw: bool,
 
@@ -105,16 +105,16 @@ pub struct FileArguments {
     output: Option<PathBuf>,
 }
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FormatName {
     /// Comma-separated values with a header line.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
-/// Exports.
+/// Runs `rollcall export`.
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
@@ -253,7 +253,8 @@ fn read_rule(path: &Path) -> anyhow::Result<serde_json::Value> {
     Ok(rule)
 }
 
-/// Returns a progress bar on standard error. It is hidden unless that is a terminal and the rows go elsewhere.
+/// Returns a progress bar on standard error. It is hidden unless standard error is a terminal and the rows go
+/// elsewhere.
 fn bar_beside(output: Option<&Path>) -> ProgressBar {
     let is_mixed = output.is_none() && std::io::stdout().is_terminal();
     if is_mixed || !std::io::stderr().is_terminal() {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// How much is written at a time, in bytes.
+/// The size of the write buffer, in bytes.
 const BUFFER: usize = 1 << 16;
 
 /// Where an export is written: to a temporary file beside the target until it is complete, or directly to something that

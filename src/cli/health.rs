@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How long the server may take. It answers within two seconds, whatever its database does.
+/// How long to wait for the answer. The server answers within two seconds, even if its database does not.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Arguments of `rollcall health`: where the server listens.
@@ -54,7 +54,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Returns an address at which a server that listens everywhere is reached from this machine.
+/// Returns the address to connect to: the loopback address if the server listens on all addresses.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -14,19 +14,19 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The name of a first key that comes from a file.
+/// The name of the first key if it is read from a file.
 const FIRST_KEY: &str = "first key, from a file";
 
 /// Subcommands of `rollcall key`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Create an API key and print it, this once. From the first key on every request needs one.
+    /// Create an API key and print it, this once. As soon as there is a key, every request needs one.
     Create(Create),
-    /// List the API keys, revoked ones too.
+    /// List the API keys, including revoked ones.
     List,
-    /// Revoke an API key for ever. Running servers follow within seconds.
+    /// Revoke an API key for ever. Running servers refuse it within seconds.
     Revoke(Revoke),
-    /// Forget all keys when none is usable any more, so that a server on loopback answers without one again.
+    /// Delete all keys if none of them is usable any more. A server on loopback then answers without a key again.
     Clear,
 }
 

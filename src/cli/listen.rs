@@ -35,12 +35,12 @@ const RESYNC: u8 = 3;
 /// Arguments of `rollcall listen`.
 #[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// A file that keeps the position: changes after it are printed first, and it is replaced after lines are written. It
-    /// is created with the present position if it does not exist.
+    /// A file that keeps the position up to which changes were printed. If the file exists, printing continues from its
+    /// position; if not, printing starts at --after or the current position, and the file is created.
     #[arg(long, value_name = "FILE")]
     after_file: Option<PathBuf>,
 
-    /// The position to begin after, unless the file has one; the present position if absent.
+    /// The position to begin after, unless the file has a position; the current position if absent.
     #[arg(long, value_name = "POSITION", value_parser = parse_position)]
     after: Option<Position>,
 
@@ -48,12 +48,12 @@ pub struct Arguments {
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = parse_kind)]
     kinds: Vec<Kind>,
 
-    /// Print the changes that exist and end, instead of waiting for more.
+    /// Print the existing changes and exit, instead of waiting for more.
     #[arg(long)]
     once: bool,
 }
 
-/// Prints changes, one JSON object a line, until it is interrupted or the reader closes the pipe.
+/// Prints changes, one JSON object per line, until it is interrupted or the reader closes the pipe.
 pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // Read first, so that no database is started if the file cannot be used.
     let kept = match &arguments.after_file {
@@ -104,7 +104,7 @@ fn advice(arguments: &Arguments) -> String {
     }
 }
 
-/// The command while it runs.
+/// The state of the running command.
 struct Listening<'a> {
     reading: Reading,
     arguments: &'a Arguments,
@@ -174,7 +174,7 @@ impl Listening<'_> {
     }
 }
 
-/// Returns the lines of changes.
+/// Returns one line of JSON for each change.
 fn write_lines(connection: &mut PgConnection, changes: &[Change]) -> Result<Vec<String>, Error> {
     let names = Names::load(connection, changes)?;
     Ok(changes
@@ -183,7 +183,7 @@ fn write_lines(connection: &mut PgConnection, changes: &[Change]) -> Result<Vec<
         .collect())
 }
 
-/// The names of what changes are about, by id.
+/// The e-mail addresses of subscribers, and the keys of groups, segments and custom fields, by id.
 struct Names {
     emails: HashMap<i64, String>,
     keys: HashMap<(Noun, i64), String>,

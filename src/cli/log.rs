@@ -1,7 +1,7 @@
 //! The log: its format, its level, and what must not be in it.
 //!
-//! No e-mail address is logged above the level DEBUG. Messages of the database and of files can quote any value. So a line
-//! is masked when it is written, wherever it looks like an address.
+//! No e-mail address is logged above the level DEBUG. Messages of the database and of files can quote any value. So
+//! everything that looks like an address is masked when a line is written.
 
 use crate::config::LogFormat;
 #[cfg(feature = "otlp")]
@@ -19,7 +19,7 @@ use tracing_subscriber::prelude::*;
 /// The text that replaces an address.
 const MASK: &str = "<e-mail>";
 
-/// Starts the log. `default` says what is logged unless `ROLLCALL_LOG` says something else.
+/// Starts the log. `default` is the filter if `ROLLCALL_LOG` has none.
 pub fn start(format: LogFormat, default: &str) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(choose_filter(default))
@@ -31,7 +31,7 @@ pub fn start(format: LogFormat, default: &str) {
     }
 }
 
-/// Starts the log beside traces, whose spans are not for the log.
+/// Starts the log and the traces. The spans of traces are not logged.
 #[cfg(feature = "otlp")]
 pub fn start_with_traces(format: LogFormat, default: &str, traces: ListeningLayer) {
     let is_ours = filter_fn(|metadata| metadata.target() != TARGET);
@@ -55,7 +55,7 @@ fn choose_filter(default: &str) -> EnvFilter {
 /// Standard error. Addresses are masked above the level DEBUG.
 struct Errors;
 
-/// Writes one line to standard error, masked if its level asks for that.
+/// Writes one line to standard error, with masked addresses if its level requires that.
 struct Line {
     stderr: Stderr,
     is_masked: bool,
@@ -104,7 +104,7 @@ fn is_of_domain(character: char) -> bool {
     character.is_alphanumeric() || ".-".contains(character)
 }
 
-/// Masks what looks like an e-mail address, also with the `%40` of URLs.
+/// Masks everything that looks like an e-mail address, including the form with `%40` in URLs.
 fn mask(text: &str) -> Cow<'_, str> {
     let mut masked = String::new();
     let mut rest = text;

@@ -22,7 +22,7 @@ pub struct ManArguments {
     directory: PathBuf,
 }
 
-/// Prints the script with which a shell completes commands and flags.
+/// Prints the completion script of a shell.
 pub fn complete(arguments: &CompletionsArguments) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     let name = env!("CARGO_PKG_NAME");
@@ -32,7 +32,7 @@ pub fn complete(arguments: &CompletionsArguments) -> anyhow::Result<ExitCode> {
         name,
         &mut script,
     );
-    // A reader that has seen enough is no error.
+    // It is no error if the reader closes the pipe early.
     let _ = std::io::stdout().write_all(&script);
     Ok(ExitCode::SUCCESS)
 }

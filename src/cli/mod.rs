@@ -58,7 +58,7 @@ type Exporting = std::convert::Infallible;
 enum Command {
     /// Serve the GraphQL API and GraphiQL, and refresh segments daily.
     Serve(serve::Arguments),
-    /// Serve real sample data (purchases of 1997 and 1998) to look at, in a data directory of its own.
+    /// Serve sample data (real purchases of 1997 and 1998) from a data directory of its own.
     Demo(demo::Arguments),
     /// Refresh segments now.
     Refresh(refresh::Arguments),
@@ -76,13 +76,13 @@ enum Command {
     /// Export subscribers, memberships or events to CSV or NDJSON, or all that is held about a person.
     #[command(subcommand)]
     Export(export::Command),
-    /// Print what changes, one JSON object a line, as it happens or since a position.
+    /// Print changes, one JSON object per line, as they happen or since a position.
     Listen(listen::Arguments),
-    /// Write everything to one file, from one snapshot. Servers go on meanwhile.
+    /// Write everything to one file, from one snapshot. Servers keep running meanwhile.
     Backup(backup::Arguments),
     /// Restore a backup into an empty database.
     Restore(restore::Arguments),
-    /// Ask a running server whether it is ready. Exits with 0 if it is and with 1 if not, as container engines expect.
+    /// Check whether a running server is ready. Exits with 0 if it is and with 1 if not, as container engines expect.
     Health(health::Arguments),
     /// Print the address of the database, or open psql on it.
     #[command(subcommand)]
@@ -90,13 +90,13 @@ enum Command {
     /// Check the file of settings that `--config` names.
     #[command(subcommand)]
     Config(config_file::ConfigCommand),
-    /// Print the script with which a shell completes commands and flags.
+    /// Print the completion script of a shell.
     Completions(manual::CompletionsArguments),
     /// Write manual pages.
     Man(manual::ManArguments),
     /// Print the GraphQL schema.
     Schema(schema::Arguments),
-    /// Bring the database to the version of this program; the other commands do so by themselves.
+    /// Run the missing migrations of the database. Most other commands do so by themselves.
     Migrate(migrate::Arguments),
     /// Move Rollcall's own Postgres to a newer major version. No server or command may use it meanwhile.
     UpgradeDatabase(upgrade_database::Arguments),
@@ -109,7 +109,7 @@ pub fn run() -> ExitCode {
         Ok(line) => line,
         Err(error) => return fail(&error),
     };
-    // Kept until the command has ended: then the last spans are exported.
+    // Dropped when the command has ended: that exports the last spans.
     let _exporting = match start_log(&line) {
         Ok(exporting) => exporting,
         Err(error) => return fail(&error),

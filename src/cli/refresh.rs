@@ -19,8 +19,8 @@ use std::process::ExitCode;
 /// Arguments of `rollcall refresh`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent. Not before the last
-    /// refresh.
+    /// The moment that relative dates count from, such as 1997-10-01T00:00:00Z; now if absent. It must not be before
+    /// the last refresh.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     now: Option<DateTime<Utc>>,
 

@@ -111,14 +111,14 @@ fn raise_open_files() {
     }
 }
 
-/// Notifies systemd of the state of the server, if its unit asks for that (`Type=notify`).
+/// Notifies systemd of the state of the server, if the unit has `Type=notify`.
 fn tell_service_manager(state: NotifyState) {
     if let Err(error) = sd_notify::notify(&[state]) {
         warn!("the service manager was not notified: {error}");
     }
 }
 
-/// Serves an open database by a clock, and closes it in the end.
+/// Serves an open database with the given clock, and closes the database in the end.
 pub fn serve(
     opened: Opened,
     schedule: &ScheduleSettings,
@@ -147,7 +147,7 @@ pub fn serve(
     let noted = Arc::clone(&failure);
     let watched = opened.watch(move |error| {
         *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        // Ends the server in the usual way. Fails only where the process may not signal itself.
+        // Stops the server in the usual way. Fails only if the process may not signal itself.
         let _ = raise(Signal::SIGTERM);
     });
     let base_path = settings.listen.base_path();

@@ -38,7 +38,7 @@ pub fn run(settings: &DatabaseSettings, command: &DatabaseCommand) -> anyhow::Re
             let programs = find_programs(&opened.db, &database::data_dir(settings)?)?;
             let mut psql = programs.command("psql", opened.db.url())?;
             psql.args(arguments).stdin(Stdio::inherit());
-            // Ctrl-C is for psql, which stops its statement: this process goes on until psql ends.
+            // Ctrl-C is for psql, which cancels its statement. This process waits until psql ends.
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;

@@ -3,24 +3,25 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, LineWriter, Stdout, Write};
 
-/// Returns a progress bar on standard error, with the time that the rest will take.
+/// Returns a progress bar on standard error, with the estimated remaining time.
 pub fn progress_bar(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
-    // A template that cannot be read leaves the plain bar.
+    // If the template is invalid, the bar keeps its plain style.
     match ProgressStyle::with_template("{bar:24} {percent:>3}%  {msg}  {eta} left") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
 }
 
-/// Shows beside a bar how many rows are done, and how many a second. Rows of an earlier run (`before`) do not count for the rate.
+/// Shows beside a bar how many rows are done, and how many per second. The rows of an earlier run (`before`) do not
+/// count for the rate.
 pub fn say_rows(bar: &ProgressBar, rows: u64, before: u64) {
     let seconds = bar.elapsed().as_secs_f64().max(0.001);
     let rate = (rows.saturating_sub(before) as f64 / seconds).round();
     bar.set_message(format!("{rows} rows, {rate}/s"));
 }
 
-/// Returns standard output for texts of others. If it is a terminal, control characters in them are escaped.
+/// Returns standard output for untrusted text. If it is a terminal, control characters are escaped.
 pub fn output_of_others() -> Box<dyn Write> {
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
@@ -43,7 +44,7 @@ pub struct Watched<W> {
 }
 
 impl<W> Watched<W> {
-    /// Watches a writer.
+    /// Wraps a writer.
     pub fn new(inner: W) -> Watched<W> {
         Watched {
             inner,
@@ -65,8 +66,8 @@ impl<W: Write> Write for Watched<W> {
     }
 }
 
-/// Breaks a text into lines of at most so many columns, between words where that is possible. All but the first line
-/// are indented.
+/// Wraps a text between words into lines of at most `columns` columns; only a longer word exceeds them. All lines
+/// except the first are indented.
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     const INDENT: &str = "  ";
     let mut lines: Vec<String> = Vec::new();
@@ -115,7 +116,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Returns the terminal of standard error, or `None` if that is a file or a pipe.
+    /// Returns the size of the terminal of standard error, or `None` if standard error is a file or a pipe.
     pub fn of_errors() -> Option<Screen> {
         let (lines, columns) = console::Term::stderr().size_checked()?;
         Some(Screen {

@@ -19,19 +19,20 @@ pub struct Arguments {
     #[arg(long, value_name = "MAJOR")]
     to: Option<u32>,
 
-    /// How the files of the tables come into the new cluster.
+    /// How to transfer the files of the tables to the new cluster.
     #[arg(long, value_enum, default_value_t = Mode::Copy)]
     mode: Mode,
 }
 
-/// How files come into the new cluster.
+/// How files are transferred to the new cluster.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Mode {
-    /// Copy the files. The old cluster stays whole.
+    /// Copy the files. The old cluster stays intact.
     Copy,
-    /// Share the blocks of the files, where the file system can (Btrfs, XFS, APFS). The old cluster stays whole.
+    /// Share the blocks of the files, if the file system can (Btrfs, XFS, APFS). The old cluster stays intact.
     Clone,
-    /// Use the old files (hard links): fast, and without further room. There is no way back once the new cluster was started.
+    /// Use the old files (hard links): fast, and without extra disk space. There is no way back after the new cluster
+    /// was started.
     Link,
 }
 

@@ -46,8 +46,8 @@ pub struct Create {
     #[arg(long = "group", value_name = "KEY")]
     groups: Vec<String>,
 
-    /// A field that people have in messages beside id and email, such as firstName or custom.plan; may be given several
-    /// times.
+    /// A field of people in messages, in addition to id and email, such as firstName or custom.plan; may be given
+    /// several times.
     #[arg(long = "field", value_name = "FIELD")]
     fields: Vec<String>,
 
@@ -70,7 +70,8 @@ pub struct Replay {
     #[command(flatten)]
     named: Named,
 
-    /// Everything since this moment is sent again, such as 2026-03-01T00:00:00Z. The present time skips waiting changes.
+    /// The moment since which everything is sent again, such as 2026-03-01T00:00:00Z. The current time skips waiting
+    /// changes.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     since: DateTime<Utc>,
 }

@@ -6,10 +6,11 @@ use chrono::NaiveTime;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// When a server makes backups by itself, and which it keeps.
+/// When the server makes backups, and which backups it keeps.
 #[derive(Debug, Clone, Args)]
 pub struct BackupFlags {
-    /// The directory for daily backups; none are made if absent. Only its owner can read the files.
+    /// The directory for daily backups. Without it, none are made. Only the user that runs the server can read the
+    /// files.
     #[arg(long, env = "ROLLCALL_BACKUP_DIR", value_name = "DIRECTORY")]
     backup_dir: Option<PathBuf>,
 
@@ -17,7 +18,8 @@ pub struct BackupFlags {
     #[arg(long, env = "ROLLCALL_BACKUP_AT", value_name = "TIME", default_value = "02:00", value_parser = parse_time)]
     backup_at: NaiveTime,
 
-    /// Which backups of that directory stay: the newest of so many days, weeks and months.
+    /// Which backups in that directory are kept, as numbers of days, weeks and months. The newest backup of each is
+    /// kept.
     #[arg(
         long,
         env = "ROLLCALL_KEEP_BACKUPS",
@@ -28,7 +30,7 @@ pub struct BackupFlags {
 }
 
 impl BackupFlags {
-    /// Returns the backup plan, or `None` without `--backup-dir`. `data_dir` may hold fetched Postgres programs.
+    /// Returns the backup plan, or `None` without `--backup-dir`. `data_dir` may contain downloaded Postgres programs.
     pub fn plan(&self, data_dir: &Path) -> Option<BackupPlan> {
         self.backup_dir.as_ref().map(|dir| BackupPlan {
             dir: dir.clone(),

@@ -11,7 +11,7 @@ pub struct GeneralFlags {
     #[arg(long, env = "ROLLCALL_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
-    /// How the log is written: `text`, or `json` with an object a line.
+    /// How the log is written: `text`, or `json` with one object per line.
     #[arg(
         long,
         env = "ROLLCALL_LOG_FORMAT",
@@ -29,6 +29,6 @@ pub enum LogFormat {
     /// Lines for people.
     #[default]
     Text,
-    /// An object a line, for programs that collect logs.
+    /// One JSON object per line, for programs that collect logs.
     Json,
 }

@@ -1,4 +1,4 @@
-//! Settings of what is on its way: requests, answers and files.
+//! Settings of transfers: uploads, exports, and how fast clients must send and read.
 
 use clap::Args;
 use std::num::NonZeroU32;
@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Limits of simultaneous uploads and exports, and of slow clients.
 #[derive(Debug, Clone, Args)]
 pub struct TransferSettings {
-    /// How many files may be uploaded at the same time. Further uploads are refused and can be sent again.
+    /// How many files may be uploaded at the same time. Further uploads are refused; clients can send them again.
     #[arg(long, env = "ROLLCALL_MAX_UPLOADS", value_name = "NUMBER", default_value = "8", value_parser = super::parse_count)]
     pub max_uploads: NonZeroU32,
 
@@ -26,12 +26,12 @@ pub struct TransferSettings {
 }
 
 impl TransferSettings {
-    /// Returns the time in which enough bytes must move.
+    /// Returns the period in which [`least`](Self::least) bytes must be transferred.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.transfer_timeout.into())
     }
 
-    /// Returns how many bytes must move in that time.
+    /// Returns how many bytes must be transferred in each period.
     pub fn least(&self) -> u64 {
         u64::from(self.min_rate.get()) * u64::from(self.transfer_timeout)
     }

@@ -1,5 +1,5 @@
-//! Addresses that were stored before addresses had one form. SQL cannot write a domain in ASCII, so this follows the
-//! migration that lists them.
+//! Cleans addresses that were stored before addresses had a normal form. SQL cannot write a domain in ASCII, so
+//! this runs after the migration that lists them.
 
 use super::schema::{subscribers, unclean_addresses};
 use crate::error::Error;
@@ -10,8 +10,8 @@ use diesel::prelude::*;
 /// How many addresses are cleaned in one transaction.
 const AT_A_TIME: i64 = 10_000;
 
-/// Cleans the listed addresses. One that another subscriber has in its clean form stays listed and as it is: these are
-/// two records of one person, and only the owner knows which counts.
+/// Cleans the listed addresses. If another subscriber has the clean form already, the address stays listed and
+/// unchanged: the two are records of one person, and only the owner knows which one counts.
 pub(super) fn clean_addresses(connection: &mut PgConnection) -> Result<(), Error> {
     let mut after = 0;
     loop {
@@ -29,7 +29,7 @@ pub(super) fn clean_addresses(connection: &mut PgConnection) -> Result<(), Error
     Ok(())
 }
 
-/// Cleans the next addresses after an id; returns the last of their ids.
+/// Cleans the next addresses after an id, and returns their last id, or `None` if there are no more.
 fn clean_some(connection: &mut PgConnection, after: i64) -> Result<Option<i64>, Error> {
     let rows: Vec<(i64, String)> = unclean_addresses::table
         .inner_join(subscribers::table)
@@ -39,7 +39,7 @@ fn clean_some(connection: &mut PgConnection, after: i64) -> Result<Option<i64>, 
         .select((subscribers::id, subscribers::email))
         .load(connection)?;
     for (id, email) in &rows {
-        // A text that is no longer a valid address can still be found by its text.
+        // A text that is not a valid address any more stays as it is, so that it can still be found.
         let cleaned = clean_email(email).unwrap_or_else(|_| email.clone());
         if cleaned != *email {
             let others = diesel::alias!(subscribers as others);

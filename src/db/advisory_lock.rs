@@ -1,5 +1,5 @@
-//! The locks that are not of rows: advisory locks of Postgres, one for each kind of work that must be alone. Each schema
-//! has its own, so that servers with different schemas do not wait for each other.
+//! Advisory locks of Postgres, one for each kind of work that must run alone. Each schema has its own locks, so that
+//! servers with different schemas do not wait for each other.
 
 use super::Db;
 use crate::error::Error;
@@ -8,8 +8,8 @@ use diesel::dsl::{select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-/// What a lock is for. In a transaction they are taken in this order: `Restore`, `Rules`, `Types`, `Members`, rows, `Touches`,
-/// `Changes`. Those that a session holds are only tried, never waited for, by others, but for `Migrations`.
+/// The purpose of a lock. A transaction takes locks in this order: `Restore`, `Rules`, `Types`, `Members`, rows,
+/// `Touches`, `Changes`. Others only try a lock that a session holds and never wait for it, except for `Migrations`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdvisoryLock {
     /// A scheduled backup. Held by a session.
@@ -28,18 +28,18 @@ pub enum AdvisoryLock {
     Migrations,
     /// A refresh. Held by a session.
     Refresh,
-    /// What a restore leaves to do.
+    /// The work that a restore leaves to do.
     Restore,
     /// Rules, and everything that they refer to.
     Rules,
-    /// Whether a refresh begins or the follower goes on.
+    /// The beginning of a refresh, and the decision of the follower whether one runs.
     Touches,
     /// The types of custom fields.
     Types,
 }
 
 impl AdvisoryLock {
-    /// What comes before the name of the schema in the key. Servers of several releases must agree about it.
+    /// Returns the text before the name of the schema in the key. It must be the same in all releases.
     const fn prefix(self) -> &'static str {
         match self {
             AdvisoryLock::Backup => "rollcall backup ",
@@ -57,7 +57,7 @@ impl AdvisoryLock {
         }
     }
 
-    /// Writes a call of one of the functions of Postgres for such locks.
+    /// Writes a call of a function of Postgres for advisory locks.
     fn call(self, function: &str) -> String {
         let prefix = self.prefix();
         // There may be no schema before the first migration.
@@ -72,12 +72,12 @@ impl AdvisoryLock {
         Ok(select(sql::<Bool>(&self.call(function))).get_result(connection)?)
     }
 
-    /// Waits for it and has it until the end of the transaction, alone.
+    /// Waits for the lock and holds it alone until the end of the transaction.
     pub fn hold(self, connection: &mut PgConnection) -> Result<(), Error> {
         self.execute("pg_advisory_xact_lock", connection)
     }
 
-    /// Waits for who holds it and has it until the end of the transaction, together with others that share it.
+    /// Waits for the lock and shares it with others until the end of the transaction.
     pub fn share(self, connection: &mut PgConnection) -> Result<(), Error> {
         self.execute("pg_advisory_xact_lock_shared", connection)
     }
@@ -87,7 +87,7 @@ impl AdvisoryLock {
         self.ask("pg_try_advisory_xact_lock", connection)
     }
 
-    /// Waits for it and has it until [`let_go`] or the end of the connection.
+    /// Waits for the lock and holds it alone until [`let_go`] or the end of the connection.
     pub fn keep(self, connection: &mut PgConnection) -> Result<(), Error> {
         self.execute("pg_advisory_lock", connection)
     }
@@ -98,12 +98,12 @@ impl AdvisoryLock {
     }
 }
 
-/// Gives back all that this connection keeps.
+/// Releases all locks that this connection keeps.
 pub fn let_go(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SELECT pg_advisory_unlock_all()")?)
 }
 
-/// A lock with the connection that has it, for work in many transactions. It ends with the connection, however that ends.
+/// A lock with the connection that holds it, for work in many transactions. The lock ends when the connection ends.
 pub struct SessionLock {
     /// The connection that holds it.
     pub connection: PgConnection,
@@ -119,9 +119,9 @@ impl SessionLock {
 }
 
 impl Drop for SessionLock {
-    /// Gives it back at once: the database notices the end of a connection only some time later.
+    /// Releases the lock at once: the database notices the end of a connection only some time later.
     fn drop(&mut self) {
-        // Fails where the connection is lost, and the lock with it.
+        // This fails if the connection is lost. Then the lock is lost too.
         let _ = let_go(&mut self.connection);
     }
 }

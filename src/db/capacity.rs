@@ -1,4 +1,4 @@
-//! How many connections the database has for us.
+//! How many connections the database allows.
 
 use super::statement::statement;
 use crate::error::Error;

@@ -1,5 +1,5 @@
-//! The parts of a connection string as environment variables, so that other programs get a password without its being on
-//! a command line, which every user of the machine can read.
+//! The parts of a connection string as environment variables, so that other programs do not get the password on a
+//! command line, which every user of the machine can read.
 
 use crate::error::Error;
 use std::ffi::{CStr, CString, c_char};
@@ -22,28 +22,28 @@ pub fn connection_variables(url: &str) -> Result<Vec<(String, String)>, Error> {
     parse(&text).ok_or_else(wrong)
 }
 
-/// Asks libpq itself: only libpq knows all parts of a connection string and their spelling.
+/// Parses the string with libpq: only libpq knows all parts of a connection string and their spelling.
 #[expect(unsafe_code, reason = "libpq's parser has no safe form")]
 fn parse(text: &CStr) -> Option<Vec<(String, String)>> {
-    // SAFETY: `text` ends with a zero byte, and PQconninfoParse(3) takes null where no message is wanted.
+    // SAFETY: `text` ends with a zero byte, and PQconninfoParse(3) takes null if no message is wanted.
     let options = unsafe { pq_sys::PQconninfoParse(text.as_ptr(), ptr::null_mut()) };
     let mut found = Vec::new();
     let mut option = options;
-    // SAFETY: null, or an array that can be read up to an option without keyword.
+    // SAFETY: the pointer is null, or in an array that can be read up to an option without keyword.
     while let Some(one) = unsafe { option.as_ref() }.filter(|one| !one.keyword.is_null()) {
         found.extend(read(one.envvar).zip(read(one.val)));
-        // SAFETY: this one is not the last, so that there is another.
+        // SAFETY: this option is not the last one, so another follows.
         option = unsafe { option.add(1) };
     }
     if options.is_null() {
         return None;
     }
-    // SAFETY: the array is libpq's own and not used after this.
+    // SAFETY: the array comes from libpq and is not used after this.
     unsafe { pq_sys::PQconninfoFree(options) };
     Some(found)
 }
 
-/// Copies a text of libpq; `None` for a null pointer.
+/// Copies a text of libpq. Returns `None` for a null pointer.
 #[expect(unsafe_code, reason = "libpq hands out texts of C")]
 fn read(text: *const c_char) -> Option<String> {
     if text.is_null() {

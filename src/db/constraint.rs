@@ -1,11 +1,11 @@
-//! From the database's verdicts to our errors: a named constraint is the judge, this is the translation.
+//! Converts errors of the database to [`Error`]. A violated unique constraint becomes a problem of the input.
 
 use crate::error::{Error, InputCode, InputProblem};
 use diesel::result::{
     ConnectionError, DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError,
 };
 
-/// Unique constraints: the place in the input and what is taken there.
+/// Unique constraints, each with the path in the input and the message.
 const TAKEN: [(&str, &str, &str); 4] = [
     (
         "subscribers_email_unique",
@@ -36,7 +36,7 @@ impl From<DieselError> for Error {
                 from_database(kind, information.as_ref())
             }
             DieselError::BrokenTransactionManager => Error::Unavailable(error.to_string()),
-            // Where a row may be missing, the query is optional: this one was there a moment ago.
+            // Queries whose row may be missing are optional, so this row existed a moment ago.
             DieselError::NotFound => Error::Contention("a row was deleted meanwhile".to_owned()),
             _ => Error::Internal(error.to_string()),
         }
@@ -67,7 +67,7 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
                 None => Error::Contention(message.to_owned()),
             }
         }
-        // The row that is referred to existed when it was looked up. The next look-up reports that it is gone.
+        // The row that is referred to existed when it was read. The next attempt reports that it is missing.
         DatabaseErrorKind::ForeignKeyViolation | DatabaseErrorKind::SerializationFailure => {
             Error::Contention(message.to_owned())
         }
@@ -82,7 +82,8 @@ fn from_database(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInform
     }
 }
 
-/// Postgres reports its own end as an ordinary error of the running statement.
+/// Whether Postgres ends or the connection is lost. Postgres reports its end as an ordinary error of the running
+/// statement.
 fn is_shutdown(message: &str) -> bool {
     [
         "terminating connection",
@@ -107,8 +108,8 @@ fn is_deadlock(information: &dyn DatabaseErrorInformation) -> bool {
 /// The message about a text that Postgres cannot store.
 const NUL: &str = "expected texts without the character U+0000, which cannot be stored";
 
-/// Whether Postgres stumbled over the one character that it cannot hold: as a byte of a text, or written out in JSON.
-/// Neither sign depends on the language of the server.
+/// Whether Postgres refused U+0000, the one character that it cannot store: as a byte of a text, or as an escape in
+/// JSON. Neither text depends on the language of the server.
 fn is_about_nul(information: &dyn DatabaseErrorInformation) -> bool {
     let details = information.details().unwrap_or_default();
     information.message().contains("\"UTF8\": 0x00") || details.contains("\\u0000")

@@ -1,16 +1,16 @@
-//! Transactions that join the one that is open.
+//! Transactions that join an open transaction.
 
 use crate::error::Error;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::{Connection, PgConnection};
 
-/// Does something in the transaction that is open, or in one of its own if none is.
+/// Does `work` in the open transaction, or in a new one if none is open.
 ///
-/// An open transaction gets no savepoint, which would be two more statements. So the caller that opened it must roll it back if
-/// the work fails.
+/// An open transaction gets no savepoint, which would be two more statements. So the caller that opened it must roll it
+/// back if the work fails.
 ///
 /// # Errors
-/// Those of the work and of the database.
+/// Errors of `work`.
 pub fn in_transaction<T>(
     connection: &mut PgConnection,
     work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,

@@ -1,4 +1,4 @@
-//! JSON of the database that stays text until a field of it is asked for.
+//! JSON of the database that stays text until it is read.
 
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -11,7 +11,7 @@ use std::io::Write;
 /// The version of the binary form of `jsonb`, which is followed by text.
 const VERSION: u8 = 1;
 
-/// A JSON document as text. Most rows are loaded for their other columns.
+/// A JSON document as text. It is not parsed when it is loaded, because most rows are loaded for their other columns.
 #[derive(Debug, Clone, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Jsonb)]
 pub struct JsonText(Box<str>);
@@ -23,9 +23,9 @@ impl JsonText {
         self.0.len()
     }
 
-    /// Returns what it says.
+    /// Parses the document.
     pub fn read(&self) -> Value {
-        // The database takes valid JSON only.
+        // The database accepts only valid JSON.
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 }
@@ -36,7 +36,7 @@ impl From<&Value> for JsonText {
     }
 }
 
-/// Two texts are equal if they say the same.
+/// Two documents are equal if their values are equal.
 impl PartialEq for JsonText {
     fn eq(&self, other: &JsonText) -> bool {
         self.0 == other.0 || self.read() == other.read()

@@ -1,4 +1,4 @@
-//! Connections that are lent for longer than a statement, and used again.
+//! Connections that are lent for longer than a statement, and reused.
 
 use super::pool::Manager;
 use diesel::PgConnection;
@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::PooledConnection;
 use std::ops::{Deref, DerefMut};
 
-/// A connection that is lent. When it is dropped it ends its transaction and goes back.
+/// A connection that is lent. When the lease is dropped, it ends the transaction and returns the connection.
 pub struct Lease(PooledConnection<Manager>);
 
 impl Lease {
@@ -31,7 +31,7 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Scans open their transaction by hand and never commit it. Where this fails the connection is lost.
+        // Scans open their transaction by hand and never commit it. If the rollback fails, the connection is lost.
         let is_lost = self.0.connection.batch_execute("ROLLBACK").is_err();
         self.0.finish(is_lost);
     }

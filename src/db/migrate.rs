@@ -1,4 +1,4 @@
-//! Bringing the tables to the version of this program.
+//! Migrates the tables to the version of this program.
 
 use super::addresses::clean_addresses;
 use super::advisory_lock::{self, AdvisoryLock};
@@ -14,11 +14,11 @@ use tracing::warn;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
-/// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile. Less than the `deadlock_timeout`
-/// of Postgres (a second), so that where both wait for each other the migration gives up and not the request.
+/// How long a migration waits for a lock. Requests to the same table wait behind it meanwhile. It is less than the
+/// `deadlock_timeout` of Postgres (a second), so that in a deadlock the migration gives up and not the request.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a migration lets others go first before it waits for the lock again.
+/// How long a migration pauses, so that others can go on, before it waits for the lock again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a migration is tried again before its failure is reported. A backup may read the tables for minutes.
@@ -27,32 +27,32 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// Whether the tables of a database fit this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tables {
-    /// All migrations are applied that this program knows. Others may be, if this program can work beside the newer one
-    /// that has applied them.
+    /// All migrations that this program knows are applied. Newer migrations may be applied too, if this program can
+    /// work beside the newer program.
     Good,
     /// Migrations are missing.
     Older,
-    /// A newer program has applied migrations after which this one cannot work.
+    /// A newer program has applied migrations after which this program cannot work.
     Newer(Vec<String>),
 }
 
-/// Looks whether this program can work on the tables as they are.
+/// Returns whether this program can work on the tables as they are.
 ///
 /// # Errors
-/// [`Error::Internal`] if the migrations cannot be listed, and those of the database.
+/// [`Error::Internal`] if the migrations cannot be listed.
 pub fn check_tables(connection: &mut PgConnection) -> Result<Tables, Error> {
     let newer = list_newer_migrations(connection)?;
     let pending = list_pending_migrations(connection)?;
     Ok(match (newer.is_empty(), pending.is_empty()) {
         (true, true) => Tables::Good,
         (true, false) => Tables::Older,
-        // The table that says so is of a migration that is applied.
+        // All known migrations are applied, so the table that says so exists.
         (false, true) if is_old_enough(connection)? => Tables::Good,
         (false, _) => Tables::Newer(newer),
     })
 }
 
-/// Returns whether this program is among those that can work on tables that a newer one has migrated.
+/// Returns whether this program can work on tables that a newer program has migrated.
 fn is_old_enough(connection: &mut PgConnection) -> Result<bool, Error> {
     let oldest: Option<String> = oldest_program::table
         .select(oldest_program::migration)
@@ -68,7 +68,8 @@ fn is_old_enough(connection: &mut PgConnection) -> Result<bool, Error> {
 ///
 /// # Errors
 /// [`Error::NewerDatabase`] if a newer program has migrated the database and this one cannot work beside it;
-/// [`Error::Internal`] if a migration fails; those before it stay applied, itself leaves nothing.
+/// [`Error::Internal`] if a migration fails. The migrations before it stay applied. The failed one is rolled back if it
+/// runs in a transaction.
 pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
     with_lock(connection, |connection| {
         if !list_newer_migrations(connection)?.is_empty() {
@@ -97,8 +98,8 @@ pub fn migrate(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
 fn apply(connection: &mut PgConnection, migration: &dyn Migration<Pg>) -> Result<String, Error> {
     let name = migration.name().version().to_string();
     let began = Instant::now();
-    // Where a migration is no transaction, as one that makes an index CONCURRENTLY, what it has done would be in the way of the
-    // next attempt, so it is not repeated. It blocks no requests.
+    // A migration that runs in no transaction, such as one that makes an index CONCURRENTLY, is not repeated, because
+    // its first attempt may leave something that the next attempt fails on. It blocks no requests.
     let may_repeat = migration.metadata().run_in_transaction();
     let milliseconds = match may_repeat {
         true => LOCK_TIMEOUT.as_millis(),
@@ -133,7 +134,7 @@ fn lost_to_others(error: &(dyn std::error::Error + Send + Sync)) -> bool {
 /// Reverts every migration, newest first: all data is lost.
 ///
 /// # Errors
-/// [`Error::Internal`] if one fails.
+/// [`Error::Internal`] if a migration fails.
 pub fn revert_all_migrations(connection: &mut PgConnection) -> Result<usize, Error> {
     with_lock(connection, |connection| {
         let reverted = connection
@@ -156,7 +157,7 @@ pub fn list_pending_migrations(connection: &mut PgConnection) -> Result<Vec<Stri
         .collect())
 }
 
-/// Lists the migrations of the database that this program does not know, because a newer one has applied them.
+/// Lists the migrations of the database that this program does not know, because a newer program has applied them.
 ///
 /// # Errors
 /// [`Error::Internal`] if the migrations cannot be listed.

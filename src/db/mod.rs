@@ -1,6 +1,7 @@
-//! The ground: connections, migrations, and the Postgres that Rollcall runs itself.
+//! Connections, migrations, and the Postgres that Rollcall runs itself.
 //!
-//! [`Db::run`] is the one way from asynchronous code to a connection. It knows of nouns only what their columns and locks are called.
+//! [`Db::run`] is the only way from asynchronous code to a connection. Of the nouns, this module knows only the names
+//! of their columns and locks.
 
 mod addresses;
 mod advisory_lock;
@@ -60,12 +61,12 @@ pub struct Db {
     manager: pool::Manager,
     connections: u32,
     statements: Arc<AtomicU64>,
-    /// The access that this one was made of, where its statements have a timeout.
+    /// The access without a timeout from which this one was made, if its statements have a timeout.
     without_timeout: Option<Arc<Db>>,
 }
 
 impl Db {
-    /// Opens a database with at most that many connections; they are made when first needed.
+    /// Opens a database with at most that many connections. They are made when they are first needed.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it cannot be reached now.
@@ -114,14 +115,14 @@ impl Db {
         }
     }
 
-    /// Runs blocking work with a connection on a thread made for blocking.
+    /// Runs blocking work with a connection, on a thread for blocking work.
     ///
-    /// The work is one whole use case. It writes in one statement or in one transaction that it opens itself, as its
-    /// last step: after a deadlock Postgres has rolled that back, and the work is run again from its beginning, so that
-    /// it also reads again what it decides by.
+    /// The work is one whole use case. As its last step it writes, in one statement or in one transaction that it opens
+    /// itself. After a deadlock, Postgres has rolled back this step. The work is run again from its beginning, so that
+    /// it also reads again what its decisions depend on.
     ///
     /// # Errors
-    /// Those of the work, and [`Error::Unavailable`] if no connection can be had. [`Error::Contention`] if the last
+    /// Errors of `work`; [`Error::Unavailable`] if no connection is available; [`Error::Contention`] if the last
     /// attempt failed as well.
     pub async fn run<T, W>(&self, work: W) -> Result<T, Error>
     where
@@ -177,8 +178,8 @@ impl Db {
         result
     }
 
-    /// Makes a connection outside the pool, for work that keeps one for long. It caches no prepared statements,
-    /// because such work sends statements that are made for one plan and never again.
+    /// Makes a connection outside the pool, for work that keeps a connection for a long time. It caches no prepared
+    /// statements, because such work sends statements that are made for one plan and never repeated.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -188,9 +189,9 @@ impl Db {
         Ok(connection)
     }
 
-    /// Lends a connection for a scan. It comes back when the lease is dropped, and the next scan uses it again: opening
-    /// one takes longer than a small scan. It keeps no prepared statements, because a scan sends statements that are
-    /// made for one plan.
+    /// Lends a connection for a scan. It comes back when the lease is dropped, and the next scan reuses it, because
+    /// opening a connection takes longer than a small scan. It keeps no prepared statements, because a scan sends
+    /// statements that are made for one plan.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -208,7 +209,7 @@ impl Db {
         }
     }
 
-    /// Returns the address of the database, with a password where it has one.
+    /// Returns the address of the database, with the password if it has one.
     pub fn url(&self) -> &str {
         &self.manager.url
     }

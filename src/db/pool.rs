@@ -1,4 +1,4 @@
-//! Connections kept ready. Nothing but [`Db`](super::Db) touches the pool.
+//! The pool of connections. Only [`Db`](super::Db) uses it.
 
 use diesel::connection::{
     AnsiTransactionManager, CacheSize, Instrumentation, InstrumentationEvent, SimpleConnection,
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A connection that rested longer than this is asked whether it is still alive before it is used.
+/// A connection that was idle longer than this is pinged before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(5);
 
 /// Makes and checks pooled connections.
@@ -19,14 +19,14 @@ pub struct Manager {
     pub url: String,
     pub statements: Arc<AtomicU64>,
     pub losses: Losses,
-    /// How long a statement may take, if it has a bound.
+    /// How long a statement may take, if that is limited.
     pub statement_timeout: Option<Duration>,
     /// Whether prepared statements are kept for the next use.
     pub keeps_statements: bool,
 }
 
-/// When a connection was last found lost: the others of that time are not trusted any more, since most often all are
-/// lost together, by a restart of the database.
+/// When a connection was last found lost. Connections that were last used before are pinged, because a restart of the
+/// database usually closes all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Losses(Arc<Mutex<Option<Instant>>>);
 
@@ -49,7 +49,7 @@ pub struct Pooled {
 }
 
 impl Pooled {
-    /// Notes the use, and lets go of a connection that the server has closed.
+    /// Stores the time of the use, and marks a connection that the server has closed as broken.
     pub fn finish(&mut self, is_lost: bool) {
         self.last_used = Instant::now();
         if is_lost {
@@ -73,7 +73,7 @@ impl Manager {
     /// Makes a connection.
     pub fn establish(&self) -> Result<PgConnection, PoolError> {
         let mut connection = PgConnection::establish(&self.url)?;
-        // Whatever the database or the role has: a deletion must see what others have just written.
+        // Overrides the setting of the database and the role: a deletion must see what others have just written.
         connection.batch_execute("SET default_transaction_isolation = 'read committed'")?;
         if let Some(timeout) = self.statement_timeout {
             let milliseconds = timeout.as_millis();
@@ -100,7 +100,7 @@ impl ManageConnection for Manager {
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), PoolError> {
-        // Lent connections are always asked. They begin long work, which is not repeated if the database was restarted
+        // Lent connections are always pinged. They begin long work, which is not repeated if the database was restarted
         // before any request noticed it.
         let is_fresh = self.keeps_statements && pooled.last_used.elapsed() < TRUSTED_FOR;
         if is_fresh && !self.losses.are_after(pooled.last_used) {

@@ -1,11 +1,11 @@
-//! When a transaction that lost a conflict is tried again.
+//! Repeats a transaction that lost a conflict.
 
 use std::time::Duration;
 
 /// How often a transaction is tried before its conflict is reported.
 const ATTEMPTS: u32 = 6;
 
-/// The longest pause before the second attempt. It doubles with every further one.
+/// The longest pause before the second attempt. It doubles with every further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Counts the attempts of one transaction.
@@ -20,7 +20,7 @@ impl Attempts {
         Attempts::default()
     }
 
-    /// Notes that an attempt failed, and waits for the next one. Returns false if that was the last attempt.
+    /// Counts a failed attempt, and waits for the next one. Returns false if that was the last attempt.
     ///
     /// The pause is random, because two transactions that met once would meet again after equal pauses.
     pub fn wait_for_next(&mut self) -> bool {

@@ -1,7 +1,7 @@
 //! SQL statements, written by hand, that a connection keeps prepared.
 //!
-//! diesel has a [`sql_query`](diesel::sql_query) planned anew whenever it is run, because it cannot know how many texts there
-//! are, and every update. What runs again and again is planned once with this.
+//! diesel keeps no [`sql_query`](diesel::sql_query) prepared, because it cannot know how many texts there are, and no
+//! update either. Postgres plans those anew whenever they run. The statements of this module are prepared only once.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -12,16 +12,16 @@ use diesel::sql_types::{HasSqlType, Untyped};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-/// A statement with the values of its parameters. Its rows are read by the names of their columns, or, where their types are
-/// given, in the order of the columns.
+/// A statement with the values of its parameters. Its rows are read by the names of their columns, or, if their types
+/// are given, in the order of the columns.
 pub struct Statement<'t, V, S = Untyped> {
     text: Cow<'t, str>,
     values: V,
     sql_type: PhantomData<S>,
 }
 
-/// Begins a statement of that text, whose parameters `$1`, `$2` and so on are bound next. A connection keeps every text, so
-/// there must be few different ones.
+/// Begins a statement with that text. Its parameters `$1`, `$2` and so on are bound next. A connection keeps every text
+/// prepared, so there must be few different texts.
 pub fn statement<'t>(text: impl Into<Cow<'t, str>>) -> Statement<'t, ()> {
     Statement {
         text: text.into(),
@@ -30,7 +30,7 @@ pub fn statement<'t>(text: impl Into<Cow<'t, str>>) -> Statement<'t, ()> {
     }
 }
 
-/// Values of parameters, and that of the next one.
+/// The values of parameters, and the value of the next parameter.
 pub struct Bound<V, T, U> {
     before: V,
     value: U,
@@ -63,8 +63,8 @@ impl<'t, V> Statement<'t, V> {
 
 impl<V: QueryFragment<Pg>, S> QueryFragment<Pg> for Statement<'_, V, S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // diesel writes the name of a parameter where it is bound. In a comment that does no harm, and the text may use them
-        // in any order.
+        // diesel writes the name of a parameter when it is bound. In a comment the names do no harm, and the text may
+        // use the parameters in any order.
         out.push_sql("/* ");
         self.values.walk_ast(out.reborrow())?;
         out.push_sql("*/ ");

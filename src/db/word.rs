@@ -49,7 +49,7 @@ impl Word for DependencyKind {
     }
 }
 
-/// The value of a column, for enums of rooms that know no database.
+/// The value of a column, for enums of modules that know no database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]
 pub struct Named<T: Word>(pub T);

@@ -1,4 +1,5 @@
-//! Anniversaries: which days of the year fall into a span of days. 29 February counts as 28 February in other years.
+//! Anniversaries: which days of the year fall into a span of days. Outside leap years, 29 February counts as 28
+//! February.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -10,7 +11,7 @@ pub struct AnniversaryDays {
 }
 
 impl AnniversaryDays {
-    /// The days of the year that have an anniversary from the first to the last of these days, both included.
+    /// Returns the days of the year that have an anniversary from the first to the last of these days, both included.
     pub fn between(first: NaiveDate, last: NaiveDate) -> AnniversaryDays {
         AnniversaryDays::of(|month, day| {
             // The earliest anniversary that is not before the first day is in its year or in the next.
@@ -21,12 +22,12 @@ impl AnniversaryDays {
         })
     }
 
-    /// The days of a month, 1 to 12.
+    /// Returns the days of a month, 1 to 12.
     pub fn in_month(wanted: u32) -> AnniversaryDays {
         AnniversaryDays::of(|month, _| month == wanted)
     }
 
-    /// Whether the month and day of this date are in the set.
+    /// Returns whether the month and day of this date are in the set.
     pub fn contains(&self, date: NaiveDate) -> bool {
         self.days_of_month[date.month() as usize] & (1 << date.day()) != 0
     }

@@ -1,4 +1,4 @@
-//! Stopping work that has begun: a flag that the work looks at, and that others set.
+//! Stops work that has begun: the caller sets a flag that the work checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Why work was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// The client has left and does not wait for the answer.
+    /// The client has disconnected and does not wait for the answer.
     Abandoned,
     /// The deadline has passed.
     Deadline,
@@ -16,7 +16,7 @@ pub enum StopReason {
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicU8>);
 
-/// Work was stopped before its end. Nothing of its result may be used.
+/// Work was stopped before its end. Its result must not be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the work was stopped before its end")]
 pub struct Stopped(pub StopReason);
@@ -28,7 +28,7 @@ impl Cancel {
             StopReason::Abandoned => 1,
             StopReason::Deadline => 2,
         };
-        // Fails where another reason came first.
+        // Fails if another reason came first.
         let _ = self
             .0
             .compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl Cancel {
     /// Fails if the work must stop.
     ///
     /// # Errors
-    /// [`Stopped`].
+    /// Fails with [`Stopped`] and the reason.
     pub fn check(&self) -> Result<(), Stopped> {
         match self.0.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -57,7 +57,8 @@ impl Cancel {
     }
 }
 
-/// Stops work when it is dropped. The caller that waits for the work holds it. Work that has ended does not notice.
+/// Stops work when this guard is dropped. The caller that waits for the work holds the guard. Work that has ended is
+/// not affected.
 #[derive(Debug)]
 pub struct StopOnDrop(Cancel);
 

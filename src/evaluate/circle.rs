@@ -6,18 +6,19 @@ use arrow_buffer::BooleanBuffer;
 /// The mean radius of the earth (IUGG), in kilometres.
 const EARTH_RADIUS_KM: f64 = 6_371.008_8;
 
-/// Everything not farther than a radius from a place.
+/// A circle on the earth: the places that are not farther than a radius from its centre.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Circle {
     latitude: f64,
     longitude: f64,
     radius_km: f64,
-    /// Farther north or south than this, in degrees, nothing is near enough; wide enough for rounding.
+    /// A place that is farther north or south than this many degrees is not in the circle. Includes a margin for
+    /// rounding.
     latitude_span: f64,
 }
 
 impl Circle {
-    /// A circle around a place in degrees.
+    /// Makes a circle around a place in degrees.
     pub fn new(latitude: f64, longitude: f64, radius_km: f64) -> Circle {
         Circle {
             latitude,

@@ -1,4 +1,4 @@
-//! What a chunk of subscribers looks like to the evaluator: one array per field that some rule asks about.
+//! The columns of a chunk of subscribers: one array per field that some rule uses.
 
 use arrow_array::Array;
 use arrow_array::{
@@ -16,7 +16,7 @@ pub enum ColumnKey {
     Text(TextField),
     /// A custom field of type number, by key.
     Number(String),
-    /// Days or instants.
+    /// Days or date-times.
     Date(DateField),
     /// A custom field of type boolean, by key.
     Boolean(String),
@@ -30,7 +30,7 @@ pub enum ColumnKey {
     Status,
 }
 
-/// The values of one field, one row per id of the chunk; null where the value or the subscriber is missing.
+/// The values of one field, one row per id of the chunk. A row is null if the value or the subscriber is missing.
 #[derive(Debug, Clone)]
 pub enum Column {
     /// Text, not empty.
@@ -50,7 +50,7 @@ pub enum Column {
 }
 
 impl Column {
-    /// Returns where the column has a value.
+    /// Returns which rows of the column have a value.
     pub fn is_set(&self) -> BooleanBuffer {
         let (nulls, rows) = match self {
             Column::Text(array) => (array.nulls(), array.len()),
@@ -68,47 +68,47 @@ impl Column {
     }
 }
 
-/// Members by hand that can be loaded: those of a group or of any group, added in a half-open range of instants.
+/// Group members that can be loaded: those of a group or of any group, added in a half-open range of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKey {
-    /// The id of the group; none for any group at all.
+    /// The id of the group; `None` for any group at all.
     pub group: Option<i64>,
-    /// The first instant, in microseconds since 1970-01-01.
+    /// The start of the range, in microseconds since 1970-01-01.
     pub from: Option<i64>,
-    /// The first instant after the range.
+    /// The end of the range, itself excluded.
     pub until: Option<i64>,
 }
 
 impl GroupKey {
-    /// Whether a membership since this instant counts.
+    /// Returns whether a membership that began at this time counts.
     pub fn contains(&self, added_at: i64) -> bool {
         self.from.is_none_or(|from| from <= added_at)
             && self.until.is_none_or(|until| added_at < until)
     }
 }
 
-/// What can be loaded of the stored history of a segment.
+/// Memberships that can be loaded from the stored history of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HistoryKey {
     /// The id of the segment.
     pub segment_id: i64,
     /// Whether memberships that have ended count too.
     pub ever: bool,
-    /// The first instant at which a membership may have begun, in microseconds since 1970-01-01. Without any bound
-    /// memberships count of which it is not known any more when they began.
+    /// The earliest time at which a membership may have begun, in microseconds since 1970-01-01. If there is no bound
+    /// at all, memberships count even if their beginning is no longer known.
     pub from: Option<i64>,
-    /// The first instant after the range.
+    /// The end of the range, itself excluded.
     pub until: Option<i64>,
 }
 
 impl HistoryKey {
-    /// Whether a membership that began at this instant counts.
+    /// Returns whether a membership that began at this time counts.
     pub fn contains(&self, joined_at: i64) -> bool {
         self.from.is_none_or(|from| from <= joined_at)
             && self.until.is_none_or(|until| joined_at < until)
     }
 
-    /// Whether it does not matter when a membership began.
+    /// Returns whether memberships count whenever they began.
     pub fn is_unbounded(&self) -> bool {
         self.from.is_none() && self.until.is_none()
     }
@@ -117,9 +117,9 @@ impl HistoryKey {
 /// The ids of the rows of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowIds {
-    /// Consecutive ones from this on.
+    /// Consecutive ids from this one on.
     From(i64),
-    /// These, ascending, one for each row.
+    /// These ids, ascending, one for each row.
     Listed(Vec<i64>),
 }
 
@@ -133,7 +133,7 @@ impl RowIds {
     }
 }
 
-/// Everything a [`Plan`](super::Plan) needs to know about some subscriber ids, one row for each.
+/// The data that a [`Plan`](super::Plan) needs about some subscriber ids, one row for each.
 #[derive(Debug, Clone)]
 pub struct Chunk {
     /// The ids of the rows.
@@ -142,18 +142,18 @@ pub struct Chunk {
     pub exists: BooleanBuffer,
     /// The columns that the plan lists.
     pub columns: HashMap<ColumnKey, Column>,
-    /// Members by hand of the groups that the plan lists.
+    /// The members of the groups that the plan lists.
     pub groups: HashMap<GroupKey, BooleanBuffer>,
     /// The stored members of the segments that the plan lists, by id.
     pub segments: HashMap<i64, BooleanBuffer>,
-    /// Who has had a stored membership that counts, for what the plan lists.
+    /// The subscribers with a stored membership that counts, for each history key of the plan.
     pub histories: HashMap<HistoryKey, BooleanBuffer>,
     /// The answers to the event leaves of the plan, in their order; see [`EventTally`](super::EventTally).
     pub events: Vec<BooleanBuffer>,
 }
 
 impl Chunk {
-    /// Returns how many ids the chunk is about.
+    /// Returns the number of ids in the chunk.
     pub fn rows(&self) -> usize {
         self.exists.len()
     }

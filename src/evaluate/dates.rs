@@ -1,4 +1,4 @@
-//! Working out dates: what a test of dates means at a moment, as a range or as a set of days of the year.
+//! Resolves a test of dates at a moment to a range or to a set of days of the year.
 
 use super::anniversary::AnniversaryDays;
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
@@ -31,7 +31,7 @@ pub fn day_range(test: &DateTest, today: NaiveDate) -> (Option<NaiveDate>, Optio
     }
 }
 
-/// Returns the day of a literal; the check has refused instants where days are asked for.
+/// Returns the day of a literal. The check has refused date-times for fields of days.
 fn literal_day(literal: &DateLiteral) -> Option<NaiveDate> {
     match literal {
         DateLiteral::Day(day) => Some(*day),
@@ -39,7 +39,7 @@ fn literal_day(literal: &DateLiteral) -> Option<NaiveDate> {
     }
 }
 
-/// Returns the half-open range of instants that pass the test.
+/// Returns the half-open range of times that pass the test, in microseconds since 1970-01-01.
 pub fn instant_range(test: &DateTest, moment: &Moment) -> (Option<i64>, Option<i64>) {
     let start = |literal: &DateLiteral| Some(literal_start(literal, moment));
     let end = |literal: &DateLiteral| Some(literal_end(literal, moment));
@@ -72,7 +72,7 @@ pub fn instant_range(test: &DateTest, moment: &Moment) -> (Option<i64>, Option<i
     }
 }
 
-/// Returns the half-open range of instants of a window.
+/// Returns the half-open range of times of a window, in microseconds since 1970-01-01.
 pub fn resolve_window(window: TimeWindow, moment: &Moment) -> (Option<i64>, Option<i64>) {
     let test = match window {
         TimeWindow::AllTime => return (None, None),
@@ -93,7 +93,7 @@ fn literal_start(literal: &DateLiteral, moment: &Moment) -> i64 {
     }
 }
 
-/// Returns the first instant after the literal; stored instants are whole microseconds.
+/// Returns the first time after the literal. Stored times are whole microseconds.
 fn literal_end(literal: &DateLiteral, moment: &Moment) -> i64 {
     match literal {
         DateLiteral::Day(day) => micros(moment.day_end(*day)),
@@ -105,19 +105,19 @@ fn micros(instant: DateTime<Utc>) -> i64 {
     instant.timestamp_micros()
 }
 
-/// A test of an instant that is not in a column.
+/// A test of a time that is not in a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InstantTest {
-    /// The instant is in a half-open range of microseconds since 1970-01-01.
+    /// The time is in a half-open range of microseconds since 1970-01-01.
     Range(Option<i64>, Option<i64>),
-    /// The instant is on a day of the year out of a set.
+    /// The time falls on one of these days of the year.
     Anniversary(AnniversaryDays),
-    /// Any instant.
+    /// Any time.
     IsSet,
 }
 
 impl InstantTest {
-    /// Works out a positive test at a moment.
+    /// Resolves a positive test at a moment.
     pub fn new(test: &DateTest, moment: &Moment) -> InstantTest {
         match (test, anniversary_days(test, moment.today())) {
             (DateTest::IsSet(_), _) => InstantTest::IsSet,
@@ -129,7 +129,7 @@ impl InstantTest {
         }
     }
 
-    /// Whether an instant passes.
+    /// Returns whether a time passes.
     pub fn passes(&self, at: i64, moment: &Moment) -> bool {
         match self {
             InstantTest::Range(from, until) => {
@@ -142,7 +142,7 @@ impl InstantTest {
     }
 }
 
-/// Returns the days of the year that pass a test of anniversaries; none if it is another test.
+/// Returns the days of the year that pass a test of anniversaries, or `None` if it is another test.
 pub fn anniversary_days(test: &DateTest, today: NaiveDate) -> Option<AnniversaryDays> {
     Some(match test {
         DateTest::AnniversaryToday => AnniversaryDays::between(today, today),

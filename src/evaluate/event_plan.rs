@@ -1,4 +1,4 @@
-//! The event conditions of a plan: what to read of the events, and what to make of it.
+//! The event conditions of a plan: which events and properties to read, and what to compute from them.
 
 use super::columns::ColumnKey;
 use super::dates::{InstantTest, resolve_window};
@@ -16,36 +16,36 @@ pub struct EventPlan {
     pub leaves: Vec<ResolvedEvent>,
     /// Every distinct test of a property, to which conditions refer by position.
     pub filters: Vec<ResolvedFilter>,
-    /// Every distinct property that something is computed of, to which conditions refer by position.
+    /// Every distinct property that a measure is computed from, to which conditions refer by position.
     pub measured: Vec<String>,
     /// The properties to load, named like columns.
     pub columns: BTreeSet<ColumnKey>,
     places: Places<EventFilter>,
 }
 
-/// An event condition whose window is worked out.
+/// An event condition with a resolved window.
 #[derive(Debug)]
 pub struct ResolvedEvent {
     /// Names of the events, sorted.
     pub names: Vec<String>,
-    /// The first instant that counts, in microseconds since 1970-01-01.
+    /// The start of the window, in microseconds since 1970-01-01.
     pub from: Option<i64>,
-    /// The first instant that does not count any more.
+    /// The end of the window, itself excluded.
     pub until: Option<i64>,
     /// Positions of the tests that an event must pass to count, sorted, each once.
     pub filters: Vec<usize>,
-    /// What is computed, and what it must be.
+    /// What is computed, and the test of the result.
     pub measure: ResolvedMeasure,
-    /// The position of the property that it is computed of; none for the values of the events.
+    /// The position of the property that the measure is computed from; `None` for the values of the events.
     pub of: Option<usize>,
 }
 
-/// What is computed of events, and what it must be.
+/// What is computed from events, and the test of the result.
 #[derive(Debug)]
 pub enum ResolvedMeasure {
     /// A number.
     Number(NumberMeasure, NumberTest),
-    /// An instant.
+    /// A time.
     Instant(InstantMeasure, InstantTest),
 }
 
@@ -54,12 +54,12 @@ pub enum ResolvedMeasure {
 pub struct ResolvedFilter {
     /// The test.
     pub leaf: ResolvedLeaf,
-    /// Whether its complement is meant.
+    /// Whether the complement of the test is meant.
     pub negated: bool,
 }
 
 impl ResolvedEvent {
-    /// Whether the lifetime totals answer it, so that no event need be read.
+    /// Returns whether lifetime totals answer the condition, so that no event need be read.
     pub fn is_answered_by_totals(&self) -> bool {
         let is_kept = match &self.measure {
             ResolvedMeasure::Number(measure, _) => {
@@ -74,7 +74,7 @@ impl ResolvedEvent {
             && self.filters.is_empty()
     }
 
-    /// Whether it needs the values of events.
+    /// Returns whether the condition needs the values of events.
     pub fn needs_values(&self) -> bool {
         match &self.measure {
             ResolvedMeasure::Number(measure, _) => measure.is_of_values() && self.of.is_none(),
@@ -126,7 +126,7 @@ impl EventPlan {
             return place;
         }
         let leaf = resolve_leaf(&filter.leaf, moment, &mut |event| self.add(event, moment));
-        // A property is in no group.
+        // A test of a property needs no groups.
         leaf.list_needs(&mut self.columns, &mut BTreeSet::new());
         self.filters.push(ResolvedFilter {
             leaf,

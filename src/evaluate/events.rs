@@ -1,8 +1,9 @@
 //! Event conditions: one pass over the events of a chunk answers all of them.
 //!
-//! Events, or lifetime totals, arrive in the order of subscribers. For the subscriber at hand the tally keeps the
-//! figures of every distinct window, and turns them into one bit per condition when the next subscriber begins; its
-//! memory depends on the number of conditions, not on the number of events.
+//! Events, or lifetime totals, arrive in the order of subscribers. For the current subscriber, the tally keeps the
+//! figures of every distinct window, and turns them into one bit per condition when the next subscriber begins. Its
+//! memory depends on the number of conditions, not on the number of events, except for the days that a condition
+//! counts.
 
 use super::columns::{Chunk, Column, ColumnKey, RowIds};
 use super::event_plan::{EventPlan, ResolvedEvent, ResolvedMeasure};
@@ -23,15 +24,15 @@ use std::collections::HashMap;
 pub struct EventSpan {
     /// Names of the events, sorted; the place of a name is its number in [`EventTally::add`].
     pub names: Vec<String>,
-    /// The first instant that any condition needs, in microseconds since 1970-01-01.
+    /// The earliest time that any condition needs, in microseconds since 1970-01-01.
     pub from: Option<i64>,
-    /// The first instant that no condition needs any more.
+    /// The time from which on no condition needs events.
     pub until: Option<i64>,
     /// Whether any condition needs the values.
     pub needs_values: bool,
 }
 
-/// What is known of one or more events of a subscriber with the same name.
+/// Figures of one or more events of a subscriber with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventFigures {
     /// The number of events.
@@ -44,9 +45,9 @@ pub struct EventFigures {
     pub min: i128,
     /// The greatest value, in millionths; meaningless if no event has a value.
     pub max: i128,
-    /// When the first happened, in microseconds since 1970-01-01.
+    /// The time of the first event, in microseconds since 1970-01-01.
     pub first_at: i64,
-    /// When the last happened.
+    /// The time of the last event.
     pub last_at: i64,
 }
 
@@ -61,7 +62,7 @@ impl EventFigures {
         last_at: i64::MIN,
     };
 
-    /// One event at an instant, with its value in millionths if it has one.
+    /// Returns the figures of one event, with its value in millionths if it has one.
     pub fn of_event(at: i64, value: Option<i128>) -> EventFigures {
         EventFigures {
             count: 1,
@@ -74,7 +75,7 @@ impl EventFigures {
         }
     }
 
-    /// Lifetime totals, which do not have the single values.
+    /// Returns the figures of lifetime totals, which do not contain the single values.
     pub fn of_totals(count: u64, sum: i128, first_at: i64, last_at: i64) -> EventFigures {
         EventFigures {
             count,
@@ -96,12 +97,12 @@ impl EventFigures {
     }
 }
 
-/// What is known of the numbers in a property.
+/// Figures of the numbers in a property.
 #[derive(Debug, Clone, Default)]
 struct PropertyFigures {
     count: u64,
     sum: ExactSum,
-    /// The least and the greatest of them, if there are any.
+    /// The least and the greatest number, if there are any.
     ends: Option<(f64, f64)>,
 }
 
@@ -124,18 +125,18 @@ impl PropertyFigures {
     }
 }
 
-/// What a measure is for one subscriber.
+/// The result of a measure for one subscriber.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measured {
     /// A number.
     Number(f64),
-    /// An instant, in microseconds since 1970-01-01.
+    /// A time, in microseconds since 1970-01-01.
     Instant(i64),
-    /// Nothing: there is no event, or none with a value.
+    /// No result: there is no event, or none with a value.
     Missing,
 }
 
-/// The figures in the making.
+/// Computes the answers to event conditions, subscriber by subscriber.
 #[derive(Debug)]
 pub struct EventTally<'p> {
     plan: &'p EventPlan,
@@ -147,13 +148,12 @@ pub struct EventTally<'p> {
     windows_of_name: Vec<Vec<usize>>,
     answers: Vec<BooleanBufferBuilder>,
     row: Option<usize>,
-    /// The windows that have events of this row.
+    /// The windows that have events of the current row.
     touched: Vec<usize>,
     span: EventSpan,
 }
 
-/// The names of a window, its first instant and the first after it, the tests an event must pass, and the property that
-/// is measured.
+/// The event names of a window, its start and end, the tests an event must pass, and the property that is measured.
 type WindowKey<'p> = (
     &'p [String],
     Option<i64>,
@@ -168,17 +168,17 @@ struct Window {
     until: i64,
     filters: Vec<usize>,
     figures: EventFigures,
-    /// The position of the property that is measured, and what is known of its numbers.
+    /// The position of the property that is measured, and the figures of its numbers.
     property: Option<(usize, PropertyFigures)>,
-    /// Local days with an event, where a condition counts them.
+    /// Local days with an event, if a condition counts them.
     days: Option<Vec<NaiveDate>>,
     /// The conditions over this window, by their positions in the tally.
     conditions: Vec<usize>,
 }
 
 impl<'p> EventTally<'p> {
-    /// Returns a tally for the conditions that lifetime totals can answer, over a chunk of that many rows, or `None` if the plan
-    /// has no such conditions.
+    /// Returns a tally for the conditions that lifetime totals can answer, over a chunk of that many rows, or `None` if
+    /// the plan has no such conditions.
     pub fn of_totals(plan: &'p EventPlan, rows: usize, moment: &Moment) -> Option<EventTally<'p>> {
         EventTally::new(plan, rows, moment, true)
     }
@@ -249,11 +249,11 @@ impl<'p> EventTally<'p> {
         &self.span
     }
 
-    /// Adds what happened to a subscriber. `passes` says which filters of the plan it passes, `number` what it has in a
-    /// measured property of the plan.
+    /// Adds an event or lifetime totals of a subscriber. `passes` says which filters of the plan the event passes.
+    /// `number` returns its number in a measured property of the plan.
     ///
-    /// All of a row must be added before another. Totals are added as if they all happened at the last instant; the
-    /// windows that they answer span all time.
+    /// Everything of a row must be added before the next row. Totals are added as if all their events happened at the
+    /// last one's time, which is right because their windows span all time.
     pub fn add(
         &mut self,
         row: usize,
@@ -298,7 +298,7 @@ impl<'p> EventTally<'p> {
         self.places.into_iter().zip(answers).collect()
     }
 
-    /// Returns what was measured of the row at hand, each with the position of its condition in the plan.
+    /// Returns what was measured for the current row, each with the position of its condition in the plan.
     pub fn measured(&self) -> Vec<(usize, Measured)> {
         let mut measured: Vec<(usize, Measured)> = self
             .places
@@ -374,7 +374,7 @@ impl ResolvedEvent {
     }
 }
 
-/// Computes the measure of a condition over a window; without one, over no events.
+/// Computes the measure of a condition over a window. If there is no window, there are no events.
 fn measure(condition: &ResolvedEvent, window: Option<&Window>) -> Measured {
     let figures = window.map_or(EventFigures::NONE, |window| window.figures);
     if let (ResolvedMeasure::Number(measure, _), Some(_)) = (&condition.measure, condition.of) {
@@ -414,7 +414,7 @@ fn span_of(conditions: &[&ResolvedEvent]) -> EventSpan {
         .collect();
     names.sort();
     names.dedup();
-    // An open end anywhere opens the whole: None is the least of the options, and the greatest is asked for below.
+    // If one condition has an open end, the span has too. At the start, `min` sees to this: `None` is the least option.
     let from = conditions
         .iter()
         .map(|condition| condition.from)
@@ -445,10 +445,10 @@ pub fn measured_numbers(
     plan.measured.iter().map(column).collect()
 }
 
-/// Evaluates the filters of a plan over events, whose properties are the columns; one bit per event and filter.
+/// Evaluates the filters of a plan over events, whose properties are the columns. Returns one bit per event and filter.
 ///
 /// # Errors
-/// [`Stopped`] if `watch` says so.
+/// Fails with [`Stopped`] if `watch` stops the evaluation.
 pub fn evaluate_filters(
     plan: &EventPlan,
     columns: HashMap<ColumnKey, Column>,
@@ -456,7 +456,7 @@ pub fn evaluate_filters(
     moment: &Moment,
     watch: &dyn Watch,
 ) -> Result<Vec<BooleanBuffer>, Stopped> {
-    // Events are to their properties what subscribers are to their fields.
+    // The events take the place of subscribers, and their properties the place of fields.
     let chunk = Chunk {
         ids: RowIds::From(0),
         exists: BooleanBuffer::new_set(events),

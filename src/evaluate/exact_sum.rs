@@ -12,13 +12,14 @@ const UNTIL_CARRY: u32 = 1 << 30;
 /// The exponent of the lowest bit.
 const LOWEST: i32 = -1074;
 
-/// How many bits are added below the lowest for a division, so that its result can be rounded correctly.
+/// How many digits of 32 bits are added below the lowest bit for a division, so that its result can be rounded
+/// correctly.
 const FRACTION_DIGITS: usize = 4;
 
 /// An exact sum of finite doubles.
 #[derive(Debug, Clone)]
 pub struct ExactSum {
-    /// Digits in base 2^32, the lowest first, each with a sign and room for carries.
+    /// Digits in base 2^32, the lowest first, each with a sign and spare bits for carries.
     digits: [i64; DIGITS],
     since_carry: u32,
 }
@@ -56,8 +57,8 @@ impl ExactSum {
         }
     }
 
-    /// Returns the sum divided by a positive whole number, rounded once to the nearest double, ties to even; infinite if
-    /// it is too large for a double.
+    /// Returns the sum divided by a positive whole number, rounded once to the nearest double, ties to even. The result
+    /// is infinite if it is too large for a double.
     pub fn divided_by(&self, divisor: u64) -> f64 {
         let mut digits = self.digits;
         carry(&mut digits);
@@ -66,7 +67,7 @@ impl ExactSum {
             digits.iter_mut().for_each(|digit| *digit = -*digit);
             carry(&mut digits);
         }
-        // After the carry every digit but the highest is below 2^32, and so is the highest: it holds only carries.
+        // After the carry every digit is below 2^32, also the highest, which holds only carries.
         let mut quotient = [0_u32; DIGITS + FRACTION_DIGITS];
         let divisor = u128::from(divisor.max(1));
         let mut remainder = 0_u128;
@@ -84,7 +85,7 @@ impl ExactSum {
     }
 }
 
-/// Moves what is beyond 32 bits of each digit to the next; the highest keeps the sign.
+/// Moves the bits beyond 32 of each digit to the next digit. The highest digit keeps the sign.
 fn carry(digits: &mut [i64; DIGITS]) {
     for place in 1..DIGITS {
         let over = digits[place - 1] >> 32;

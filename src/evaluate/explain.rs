@@ -1,4 +1,4 @@
-//! Reasons: what a subscriber has where a node of a rule asks, in words.
+//! Explanations: the values of a subscriber that the nodes of a rule test, in words.
 
 use super::columns::{Chunk, Column, ColumnKey, GroupKey};
 use super::event_plan::ResolvedMeasure;
@@ -12,7 +12,7 @@ use rollcall_rule::{
 };
 use std::collections::HashMap;
 
-/// What is needed to say what was seen of one subscriber.
+/// The data for describing the tested values of one subscriber.
 pub struct Witness<'w> {
     /// The plan that was evaluated.
     pub plan: &'w Plan,
@@ -29,7 +29,7 @@ pub struct Witness<'w> {
 const MISSING: &str = "missing";
 
 impl Witness<'_> {
-    /// Says what was seen where a leaf of the plan asks.
+    /// Describes the value that a leaf of the plan tests.
     pub fn describe(&self, leaf: usize) -> String {
         match &self.plan.leaves[leaf] {
             ResolvedLeaf::Text { field, .. } => self.column(&ColumnKey::Text(field.clone())),
@@ -160,7 +160,7 @@ impl Witness<'_> {
     }
 }
 
-/// Says of each group or segment, given by its key, whether the subscriber is in it.
+/// Says for each group or segment, given by its key, whether the subscriber is in it.
 pub fn describe_memberships<'k>(answers: impl Iterator<Item = (&'k str, bool)>) -> String {
     let describe = |(key, is_in): (&str, bool)| match is_in {
         true => format!("in \"{key}\""),

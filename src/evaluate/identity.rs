@@ -1,13 +1,13 @@
-//! Finding equal leaves again, so that each is evaluated once however many rules have it.
+//! Finds equal leaves, so that each is evaluated once however many rules have it.
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Write};
 use std::hash::{DefaultHasher, Hasher};
 
-/// Things with their places. A thing is found again by equality.
+/// A map from things to their places. A thing is found by equality.
 ///
-/// Leaves hold doubles, which cannot be hashed. What they print as decides only where to look: equal prints of unequal
-/// things do no harm, and equal things that print differently, as 0 and -0 do, are evaluated twice.
+/// Leaves hold doubles, which cannot be hashed. The hash of their debug output only decides where to look. Unequal
+/// things with equal output do no harm. Equal things with different output, such as 0 and -0, are evaluated twice.
 #[derive(Debug)]
 pub struct Places<T> {
     by_print: HashMap<u64, Vec<(T, usize)>>,
@@ -45,7 +45,7 @@ fn print_of(thing: &impl Debug) -> u64 {
         }
     }
     let mut print = Print(DefaultHasher::new());
-    // Fails only where the sink does, and this one does not.
+    // Writing fails only if the sink fails, and this sink does not.
     let _ = write!(print, "{thing:?}");
     print.0.finish()
 }

@@ -5,14 +5,15 @@ use arrow_buffer::BooleanBuffer;
 use arrow_schema::ArrowError;
 use rollcall_rule::{NumberTest, Quantifier};
 
-/// Whether a number is among these, which are sorted; a column is looked up in thousands of them as fast as in a few.
+/// Returns whether a number is among these sorted numbers. The search is binary, so that thousands of them cost little
+/// more than a few.
 pub fn is_among(wanted: &[f64], number: f64) -> bool {
     wanted
         .binary_search_by(|wanted| wanted.total_cmp(&number))
         .is_ok()
 }
 
-/// Returns where a column has this value.
+/// Returns which rows of a column have this value.
 pub fn evaluate_boolean(flags: &BooleanArray, wanted: bool) -> BooleanBuffer {
     let values = if wanted {
         flags.values().clone()
@@ -36,7 +37,7 @@ pub fn quantify(
     })
 }
 
-/// Whether a number passes a test.
+/// Returns whether a number passes a test.
 pub fn passes(test: &NumberTest, number: f64) -> bool {
     match test {
         NumberTest::Equals(wanted) => number == *wanted,
@@ -51,9 +52,10 @@ pub fn passes(test: &NumberTest, number: f64) -> bool {
     }
 }
 
-/// Returns where a kernel answered true: a missing value is false.
+/// Returns the rows for which a kernel answered true. A missing value is false.
 ///
-/// A kernel fails only for arrays of different lengths or types, which the columns never are; no subscriber matches then.
+/// A kernel fails only for arrays of different lengths or types, which the columns never are. If it fails, no
+/// subscriber matches.
 pub fn truths(result: Result<BooleanArray, ArrowError>, rows: usize) -> BooleanBuffer {
     match result {
         Ok(array) => evaluate_boolean(&array, true),

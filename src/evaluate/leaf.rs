@@ -1,4 +1,4 @@
-//! Answering the leaves of a plan for one chunk.
+//! Evaluates the leaves of a plan for one chunk.
 
 use super::anniversary::AnniversaryDays;
 use super::columns::{Chunk, Column, ColumnKey, GroupKey};
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 /// Returns the answer to every leaf of the plan, each true only for subscribers that exist.
 ///
 /// # Errors
-/// [`Stopped`] if `watch` says so.
+/// Fails with [`Stopped`] if `watch` stops the evaluation.
 pub fn evaluate_leaves(
     plan: &Plan,
     chunk: &Chunk,
@@ -34,7 +34,7 @@ pub fn evaluate_leaves(
         .collect()
 }
 
-/// Returns the answer to a leaf as a part of its plan. Where `watch` does not need it, nothing matches.
+/// Returns the answer to a leaf as a part of its plan. If `watch` does not need the part, nothing matches.
 pub fn evaluate_part(
     part: Part,
     leaf: &ResolvedLeaf,
@@ -50,7 +50,7 @@ pub fn evaluate_part(
     watch.end(part).map(|()| answer)
 }
 
-/// Text columns in lower case, made once for all leaves that ask about them.
+/// Text columns in lower case, computed once for all leaves that use them.
 #[derive(Default)]
 pub struct FoldedText {
     columns: HashMap<TextField, StringArray>,
@@ -174,7 +174,7 @@ fn evaluate_number(numbers: &Float64Array, test: &NumberTest) -> BooleanBuffer {
     }
 }
 
-/// Returns where the values are at least `from` and less than `until`.
+/// Returns the rows whose values are at least `from` and less than `until`.
 fn in_range<T: ArrowPrimitiveType>(
     values: &PrimitiveArray<T>,
     from: Option<T::Native>,
@@ -222,7 +222,7 @@ fn evaluate_random(chunk: &Chunk, share: &RandomShare) -> BooleanBuffer {
     let mut bucket = buckets(&share.salt);
     BooleanBuffer::collect_bool(chunk.rows(), |row| {
         let bucket = bucket(chunk.ids.get(row));
-        // A division rounds to the number that was written; 100 times 1.1 is more than 110.
+        // A division rounds to the number that was written, a multiplication does not: 100 times 1.1 is more than 110.
         let percent = bucket as f64 / 100.0;
         share.from_percent <= percent && percent < share.to_percent
     })

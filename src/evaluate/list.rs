@@ -1,4 +1,4 @@
-//! Matching of lists of texts.
+//! Matches lists of texts.
 
 use super::kernels::passes;
 use super::text::lower_case;
@@ -8,14 +8,14 @@ use rollcall_rule::{ListTest, NumberTest};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// What a list must hold. The wanted texts are in lower case, each once, with their numbers.
+/// What a list must contain. The wanted texts are in lower case and without duplicates. `All` numbers them.
 #[derive(Debug)]
 pub enum ListMatcher {
     /// At least one of the texts.
     Any(HashSet<String>),
     /// Every one of the texts.
     All(HashMap<String, usize>),
-    /// So many items.
+    /// A number of items that passes the test.
     Size(NumberTest),
     /// Nothing matches.
     Nothing,
@@ -39,7 +39,7 @@ impl ListMatcher {
         }
     }
 
-    /// Returns which lists match. A list that is not there has no items.
+    /// Returns which lists match. A missing list has no items.
     pub fn evaluate(&self, lists: &ListArray) -> BooleanBuffer {
         let items = |row: usize| -> Range<usize> {
             if lists.is_null(row) {
@@ -58,7 +58,7 @@ impl ListMatcher {
             }
             ListMatcher::All(wanted) => {
                 let texts = folded_items(lists);
-                // The row in which each wanted text was last seen, so that none counts twice.
+                // The row in which each wanted text was last seen, so that no text counts twice.
                 let mut seen_in = vec![usize::MAX; wanted.len()];
                 BooleanBuffer::collect_bool(rows, |row| {
                     let mut found = 0;

@@ -1,16 +1,17 @@
-//! Values of events are added up in millionths, which is exact. Here the results become the doubles that rules compare.
+//! Values of events are added up in millionths, which is exact. This module converts the results to the doubles that
+//! rules compare.
 
-/// Up to here every whole number is a double.
+/// Every whole number up to this one is a double.
 const EXACT: i128 = 1 << 53;
 const MILLION: i128 = 1_000_000;
 
 /// Returns the double nearest to this many millionths: for a single value, the one that was recorded.
 pub fn of_millionths(millionths: i128) -> f64 {
     if millionths.abs() <= EXACT {
-        // Both are exact, so that dividing rounds once.
+        // Both numbers are exact, so that the division rounds once.
         return millionths as f64 / 1e6;
     }
-    // Reading decimals rounds once too. Every number of this form can be read.
+    // Parsing decimals rounds once too. Every number of this form can be parsed.
     format!("{millionths}e-6").parse().unwrap_or(f64::NAN)
 }
 
@@ -18,7 +19,7 @@ pub fn of_millionths(millionths: i128) -> f64 {
 pub fn average_of_millionths(sum: i128, count: u64) -> f64 {
     let divisor = MILLION * i128::from(count);
     if sum.abs() <= EXACT && divisor <= EXACT {
-        // Divided once, so that the average of 0.1, 0.2 and 0.3 is 0.2 and not a trifle less.
+        // Divided once, so that the average of 0.1, 0.2 and 0.3 is 0.2 and not slightly less.
         return sum as f64 / divisor as f64;
     }
     if count <= 1 {

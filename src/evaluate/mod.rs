@@ -3,10 +3,11 @@
 //! A [`Plan`] holds every distinct leaf of any number of rules, resolved at one [`Moment`](rollcall_rule::Moment), and
 //! what must be loaded to answer them. A [`Chunk`] holds those columns for a range of consecutive subscriber ids: row
 //! `i` is the subscriber `first id + i`, whether or not that subscriber exists. [`evaluate_leaves`] answers each leaf
-//! once for the chunk; [`combine`] makes the nodes of every rule out of them. Events are counted by an [`EventTally`].
+//! once for the chunk. [`combine`] computes the nodes of every rule from these answers. An [`EventTally`] counts
+//! events.
 //!
-//! Every bitmap has two values by construction: where a value is missing the leaf is false, and the complement is
-//! taken among the subscribers that exist. This module knows no database, no clock and no asynchronous code.
+//! A bitmap has only the values true and false: if a value is missing, the leaf is false, and the complement is taken
+//! among the subscribers that exist. This module uses no database, no clock and no asynchronous code.
 
 mod anniversary;
 pub mod cancel;

@@ -1,5 +1,5 @@
-//! From any number of checked rules to one plan: equal leaves once, the union of what must be loaded, and an order in
-//! which the members of a segment are known before another rule asks for them.
+//! Plans any number of checked rules: equal leaves once, the union of what must be loaded, and an order in which the
+//! members of a segment are known before another rule uses them.
 
 use super::columns::{ColumnKey, GroupKey, HistoryKey};
 use super::dates::resolve_window;
@@ -18,23 +18,23 @@ pub struct Plan {
     pub events: EventPlan,
     /// The trees of the rules, in their order.
     pub trees: Vec<Vec<PlannedNode>>,
-    /// The places of all trees, each after those that it asks about.
+    /// The places of all trees, each after the trees of the segments that it uses.
     pub order: Vec<usize>,
     /// The fields to load.
     pub columns: BTreeSet<ColumnKey>,
     /// The groups whose members to load.
     pub groups: BTreeSet<GroupKey>,
-    /// The ids of the segments whose stored members to load, since their rules are not in the plan or their history is
-    /// asked for.
+    /// The ids of the segments whose stored members to load, because their rules are not in the plan or their history
+    /// is needed.
     pub segments: BTreeSet<i64>,
-    /// What to load of the history of segments.
+    /// The memberships to load from the history of segments.
     pub histories: BTreeSet<HistoryKey>,
 }
 
 /// A rule to plan.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedRule<'r> {
-    /// The id of the segment that it is the rule of; none if it is not stored.
+    /// The id of the segment that the rule belongs to; `None` if the rule is not stored.
     pub segment_id: Option<i64>,
     /// The rule.
     pub rule: &'r CheckedRule,
@@ -43,11 +43,11 @@ pub struct PlannedRule<'r> {
 /// A node of a rule; children are positions in its tree, leaves positions in the plan.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlannedNode {
-    /// True where every child is true.
+    /// True if every child is true.
     All(Vec<usize>),
-    /// True where at least one child is true.
+    /// True if at least one child is true.
     Any(Vec<usize>),
-    /// True where the child is false.
+    /// True if the child is false.
     Not(usize),
     /// Always true.
     Everyone,
@@ -55,7 +55,7 @@ pub enum PlannedNode {
     Leaf {
         /// The position in [`Plan::leaves`].
         leaf: usize,
-        /// Whether its complement is meant.
+        /// Whether the complement of the leaf is meant.
         negated: bool,
     },
     /// Membership of one or all of several segments.
@@ -69,7 +69,7 @@ pub enum PlannedNode {
     },
 }
 
-/// A segment that a rule asks about.
+/// A segment that a rule uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AskedSegment {
     /// Its id.
@@ -78,21 +78,21 @@ pub struct AskedSegment {
     pub source: SegmentSource,
 }
 
-/// Which memberships of segments count, where it is not simply the present ones.
+/// Which memberships of segments count, if not only the present ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PastMemberships {
     /// Whether memberships that have ended count too.
     pub ever: bool,
-    /// The first instant at which a membership may have begun, in microseconds since 1970-01-01.
+    /// The earliest time at which a membership may have begun, in microseconds since 1970-01-01.
     pub from: Option<i64>,
-    /// The first instant after the range.
+    /// The end of the range, itself excluded.
     pub until: Option<i64>,
     /// Whether a membership that begins with this evaluation counts.
     pub counts_now: bool,
 }
 
 impl PastMemberships {
-    /// Returns what of the history of a segment must be known.
+    /// Returns the key for the memberships to load from the history of a segment.
     pub fn key(&self, segment_id: i64) -> HistoryKey {
         HistoryKey {
             segment_id,
@@ -115,12 +115,12 @@ impl PastMemberships {
     }
 }
 
-/// Where the members of a segment come from that a rule asks about.
+/// Where the members of a segment that a rule uses come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentSource {
-    /// From its rule, which is the tree at this place of the plan.
+    /// Its rule, which is the tree at this place of the plan.
     Tree(usize),
-    /// From what is stored for the segment with this id: its rule cannot be evaluated, or it is archived.
+    /// The stored members of the segment with this id, because its rule is not in the plan.
     Stored(i64),
 }
 
@@ -222,14 +222,14 @@ impl Planner<'_> {
     }
 }
 
-/// Returns the places of the trees, each after those that it asks about.
+/// Returns the places of the trees, each after the trees of the segments that it uses.
 ///
-/// The check refuses cycles. Should there be one all the same, the tree at which it closes matches no one.
+/// The check refuses cycles. If there is a cycle all the same, the reference that closes it is dropped.
 fn order_trees(trees: &mut [Vec<PlannedNode>]) -> Vec<usize> {
     let mut marks = vec![Mark::Unseen; trees.len()];
     let mut order = Vec::with_capacity(trees.len());
     for start in 0..trees.len() {
-        // By hand instead of by recursion: a chain of segments may be longer than the stack.
+        // Without recursion: a chain of segments may be longer than the stack.
         let mut path = vec![start];
         while let Some(place) = path.last().copied() {
             if marks[place] == Mark::Unseen {

@@ -1,4 +1,4 @@
-//! From a leaf to what can be compared with stored values: dates become ranges, once for the whole evaluation.
+//! Resolves leaves to what can be compared with stored values: dates become ranges, once for the whole evaluation.
 
 use super::anniversary::AnniversaryDays;
 use super::circle::Circle;
@@ -12,10 +12,10 @@ use rollcall_rule::{
 };
 use std::collections::BTreeSet;
 
-/// A leaf whose names, periods and patterns are worked out.
+/// A leaf with resolved names, periods and patterns.
 #[derive(Debug)]
 pub enum ResolvedLeaf {
-    /// A text that matches; compared in lower case if `fold`.
+    /// A text that matches, compared in lower case if `fold`.
     Text {
         /// The field.
         field: TextField,
@@ -40,16 +40,16 @@ pub enum ResolvedLeaf {
         /// The last day.
         to: Option<i32>,
     },
-    /// An instant in a half-open range, in microseconds since 1970-01-01.
+    /// A date-time in a half-open range, in microseconds since 1970-01-01.
     Instants {
         /// The field.
         field: DateField,
-        /// The first instant.
+        /// The start of the range.
         from: Option<i64>,
-        /// The first instant after the range.
+        /// The end of the range, itself excluded.
         until: Option<i64>,
     },
-    /// A day of the year out of a set.
+    /// One of several days of the year.
     Anniversary {
         /// The field.
         field: DateField,
@@ -72,17 +72,17 @@ pub enum ResolvedLeaf {
         /// What it must hold.
         matcher: ListMatcher,
     },
-    /// A status out of several.
+    /// One of several statuses.
     Status(Vec<Status>),
-    /// A place near another.
+    /// A location in a circle.
     Near(Circle),
     /// Latitude and longitude that are both known.
     HasLocation,
-    /// Membership by hand, of certain groups or of any.
+    /// Membership of certain groups, or of any group.
     Group {
         /// Whether one membership is enough, or all are needed.
         quantifier: Quantifier,
-        /// The groups, each with when people must have been added.
+        /// The groups, each with the range of times in which members must have been added.
         keys: Vec<GroupKey>,
     },
     /// The event leaf at this position of the plan.
@@ -92,7 +92,7 @@ pub enum ResolvedLeaf {
 }
 
 impl ResolvedLeaf {
-    /// Adds what this leaf needs to have loaded. Events are listed apart, in the plan.
+    /// Adds the columns and groups that this leaf needs. The plan lists events separately.
     pub fn list_needs(&self, columns: &mut BTreeSet<ColumnKey>, groups: &mut BTreeSet<GroupKey>) {
         match self {
             ResolvedLeaf::Text { field, .. } => {
@@ -127,7 +127,7 @@ impl ResolvedLeaf {
     }
 }
 
-/// Works out a leaf at a moment. `plan_event` adds an event condition to those of the plan.
+/// Resolves a leaf at a moment. `plan_event` adds an event condition to the plan.
 pub fn resolve_leaf(
     leaf: &Leaf,
     moment: &Moment,

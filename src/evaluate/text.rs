@@ -1,4 +1,4 @@
-//! Matching of text columns, with the Arrow kernels where there is one.
+//! Matches text columns, with an Arrow kernel if there is one.
 
 use super::watch::Watch;
 use arrow_array::builder::StringBuilder;
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 /// Up to this many wanted values, comparing the column with each is faster than looking every row up in a set.
 const FEW: usize = 16;
 
-/// What a text must match. The wanted texts are in lower case where letter case is ignored.
+/// What a text must match. The wanted texts are in lower case if letter case is ignored.
 #[derive(Debug)]
 pub enum TextMatcher {
     /// Equal to the text.
@@ -59,12 +59,12 @@ impl TextMatcher {
         }
     }
 
-    /// Whether the column must be in lower case. Regular expressions ignore letter case by themselves.
+    /// Returns whether the column must be in lower case. Regular expressions ignore letter case by themselves.
     pub fn needs_fold(&self) -> bool {
         !matches!(self, TextMatcher::Matches(_))
     }
 
-    /// Returns where the column matches. Once `watch` breaks it off the rest of the rows do not.
+    /// Returns which rows of the column match. Once `watch` stops a search, the remaining rows do not match.
     pub fn evaluate(&self, column: &StringArray, watch: &dyn Watch) -> BooleanBuffer {
         match self {
             TextMatcher::Equals(text) => equals(column, text),
@@ -113,7 +113,7 @@ fn truths(
     super::kernels::truths(result, column.len())
 }
 
-/// Returns the column in lower case, the whole of Unicode.
+/// Returns the column in lower case, in all of Unicode.
 pub fn lower_case(column: &StringArray) -> StringArray {
     let used = column.value_data();
     if used.is_ascii() {

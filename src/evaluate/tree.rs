@@ -1,4 +1,4 @@
-//! Making the nodes of the rules of a plan out of the answers to its leaves.
+//! Computes the nodes of the rules of a plan from the answers to its leaves.
 
 use super::columns::Chunk;
 use super::kernels::quantify;
@@ -6,8 +6,8 @@ use super::plan::{AskedSegment, PastMemberships, Plan, PlannedNode, SegmentSourc
 use arrow_buffer::BooleanBuffer;
 use std::collections::HashMap;
 
-/// Visits every tree of the plan, those that others ask about first: its place, and the members of its nodes in their
-/// order, of which the first is the rule itself.
+/// Visits every tree of the plan, each after the trees that it uses. `visit` gets the place of the tree and the members
+/// of its nodes in their order. The first node is the rule itself.
 pub fn combine(
     plan: &Plan,
     leaves: &[BooleanBuffer],
@@ -44,7 +44,7 @@ fn asked_segments(node: &PlannedNode) -> &[AskedSegment] {
 struct Combiner<'c> {
     leaves: &'c [BooleanBuffer],
     chunk: &'c Chunk,
-    /// The members of the trees that others ask about, by place.
+    /// The members of the trees that other trees use, by place.
     members: HashMap<usize, BooleanBuffer>,
 }
 
@@ -53,7 +53,7 @@ impl Combiner<'_> {
         let exists = &self.chunk.exists;
         let nobody = || BooleanBuffer::new_unset(exists.len());
         let mut members: Vec<BooleanBuffer> = vec![BooleanBuffer::new_unset(0); tree.len()];
-        // Children come after their parents, so that going backwards finds them done.
+        // Children come after their parents, so they are done first when going backwards.
         for position in (0..tree.len()).rev() {
             let fold =
                 |children: &[usize], step: fn(&BooleanBuffer, &BooleanBuffer) -> BooleanBuffer| {
@@ -107,7 +107,7 @@ impl Combiner<'_> {
         }
     }
 
-    /// Returns who has a membership of a segment that counts: one that is stored, or one that begins with this
+    /// Returns the subscribers with a membership of a segment that counts. It is stored, or it begins with this
     /// evaluation because the segment has a member who is not stored yet.
     fn past_members_of(&self, asked: &AskedSegment, past: &PastMemberships) -> BooleanBuffer {
         let present = self.members_of(asked.source);

@@ -1,4 +1,5 @@
-//! Watching an evaluation: the evaluator reports which part it works on, and asks whether to go on. It knows no clock.
+//! Watches an evaluation: the evaluator reports which part it works on, and asks whether to continue. The evaluator
+//! uses no clock.
 
 use crate::cancel::{Cancel, Stopped};
 
@@ -17,7 +18,7 @@ pub trait Watch {
     fn begin(&self, part: Part) -> bool;
 
     /// A regular expression is about to search a text of that many bytes. Returns whether it may. If not, the answer to
-    /// the part is worthless.
+    /// the part must not be used.
     fn may_search(&self, bytes: usize) -> bool;
 
     /// The evaluation of a part has ended.

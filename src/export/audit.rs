@@ -1,4 +1,4 @@
-//! Writes the audit log, a JSON object a line, oldest first.
+//! Writes the audit log, one JSON object per line, oldest first.
 
 use super::ExportError;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
@@ -11,11 +11,11 @@ use std::io::{self, Write};
 /// How many entries are read at a time.
 const PAGE: usize = 1_000;
 
-/// Writes the entries from one moment on and before another, and returns how many there are. The audit log says who asks
-/// for them.
+/// Writes the entries at or after `from` and before `to`, and returns how many there are. Records the export in the
+/// audit log.
 ///
 /// # Errors
-/// [`ExportError`]; what was written then is no whole file.
+/// [`ExportError`]. The file is then incomplete.
 pub fn write_audit(
     db: &Db,
     from: Option<DateTime<Utc>>,
@@ -25,7 +25,7 @@ pub fn write_audit(
 ) -> Result<u64, ExportError> {
     let trace = Trace::to(TargetKind::AuditLog);
     db.run_here(|connection| audit::write(connection, entry, &trace))?;
-    // Of what is written meanwhile nothing is read, so that it comes to an end.
+    // Entries that are written meanwhile are not read, so that the export ends.
     let filter = AuditFilter {
         from,
         to: Some(to.unwrap_or(entry.at).min(entry.at)),

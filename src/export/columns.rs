@@ -1,4 +1,4 @@
-//! The columns of an export: their names, which are those that imports read, and where each comes from.
+//! The columns of an export: their names, which imports can read, and the SQL of each.
 
 use super::{Content, ExportRequest, Format};
 use crate::audience::custom_field::CustomField;
@@ -7,14 +7,14 @@ use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{CustomType, nearest};
 use std::borrow::Cow;
 
-/// What a cell is.
+/// The kind of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Text that people wrote.
     Text,
-    /// A day, an instant, a number, a truth value or a word of Rollcall: not text that people wrote, but quoted in JSON.
+    /// A date, a time, a number, a boolean or a fixed word: not text that people wrote, but quoted in JSON.
     Plain,
-    /// JSON, which is written into JSON as it is.
+    /// JSON, which is written into JSON unchanged.
     Json,
     /// A list of texts as JSON.
     List,
@@ -25,9 +25,10 @@ pub enum Kind {
 pub struct Column {
     /// The name in the header.
     pub name: String,
-    /// Its SQL, as text. Names that people gave are not in it; it refers to them by their place in [`Chosen::names`].
+    /// The SQL of the column, as text. Names that people chose are not in it. It refers to them by their place in
+    /// [`Chosen::names`].
     pub sql: String,
-    /// What its cells are.
+    /// The kind of its cells.
     pub kind: Kind,
 }
 
@@ -36,7 +37,7 @@ pub struct Column {
 pub struct Chosen {
     /// The columns in their order.
     pub columns: Vec<Column>,
-    /// Keys of custom fields and names of properties that the columns are about.
+    /// Keys of custom fields and names of properties that the columns read.
     pub names: Vec<String>,
 }
 
@@ -58,7 +59,7 @@ impl Chosen {
 /// A built-in column: its name, its SQL, what its cells are, and whether it is exported by default.
 type Builtin = (&'static str, Cow<'static, str>, Kind, bool);
 
-/// Instants are written so that they are the same in every session.
+/// Writes a time in UTC, independent of the settings of the session.
 macro_rules! instant {
     ($column:literal) => {
         concat!(
@@ -69,7 +70,7 @@ macro_rules! instant {
     };
 }
 
-/// What every subscriber has. The last ones are what an import finds out by itself.
+/// Lists the built-in columns of subscribers.
 fn list_of_subscriber() -> Vec<Builtin> {
     let known = COLUMNS.iter().map(|column| {
         let (sql, kind) = match column.kind {
@@ -111,7 +112,7 @@ fn written((name, sql, kind, is_usual): (&'static str, &'static str, Kind, bool)
     (name, sql.into(), kind, is_usual)
 }
 
-/// The keys of the groups of a subscriber, which hold no `;`.
+/// The keys of the groups of a subscriber. They contain no `;`.
 const GROUPS: &str = "(SELECT coalesce(json_agg(g.key ORDER BY g.key), '[]')::text \
     FROM group_memberships m JOIN groups g ON g.id = m.group_id WHERE m.subscriber_id = s.id)";
 const GROUPS_IN_A_CELL: &str = "(SELECT string_agg(g.key, ';' ORDER BY g.key) \
@@ -144,7 +145,7 @@ const EVENT: [(&str, &str, Kind, bool); 6] = [
 const CUSTOM: &str = "custom.";
 /// The prefix of the name of a property in the name of its column.
 const PROPERTIES: &str = "properties.";
-/// Represents the columns that are exported by default.
+/// Stands for the columns that are exported by default.
 const ALL: &str = "all";
 
 /// Chooses the columns that a request asks for.
@@ -296,7 +297,7 @@ impl<'c> Choice<'c> {
         }
     }
 
-    /// Notes a name and returns its place, from 1.
+    /// Adds a name and returns its place, from 1.
     fn place_of(&mut self, name: String) -> usize {
         self.chosen.names.push(name);
         self.chosen.names.len()

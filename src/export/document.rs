@@ -21,11 +21,11 @@ const EVENTS: &str = "events";
 /// How many events are read at a time; each has up to 64 KiB of properties.
 const PAGE: i64 = 100;
 
-/// Writes all that is held about the person of that e-mail address, as it is at one moment, and returns the number of
-/// documents, which is 1. The audit log says who asks for it.
+/// Writes all data about the person with this e-mail address, as of one snapshot, and returns the number of documents,
+/// which is 1. Records the export in the audit log.
 ///
 /// # Errors
-/// [`Error::NotFound`]; otherwise [`ExportError`], and what was written then is no whole document.
+/// [`Error::NotFound`] if there is no such subscriber. After any other [`ExportError`] the document is incomplete.
 pub fn write_person(
     db: &Db,
     email: &str,
@@ -58,7 +58,7 @@ pub fn write_person(
 }
 
 struct Document<'c> {
-    /// Everything; of the events an empty list, in their place.
+    /// All data. The events are an empty list, which is replaced when it is written.
     held: Map<String, Value>,
     events: Events<'c>,
 }
@@ -80,7 +80,7 @@ impl Serialize for Document<'_> {
 struct Events<'c> {
     subscriber_id: i64,
     connection: RefCell<&'c mut PgConnection>,
-    /// Why they could not be read; the serializer takes only texts.
+    /// Why the events could not be read. The serializer accepts only texts.
     failure: RefCell<Option<Error>>,
 }
 

@@ -1,9 +1,9 @@
 //! Exports: files of people, memberships and events, and all that is held about one person.
 //!
-//! An export reads one snapshot on a connection of its own, page by page along a key, so that it is consistent while
-//! edits go on, takes the same memory however long it is, and ends between two pages when its receiver is gone.
+//! An export reads one snapshot on a connection of its own, page by page. So it is consistent while the data changes,
+//! needs the same memory for any size, and stops between two pages if its receiver is gone.
 //!
-//! Columns are written as imports read them: what is exported, imported into an empty server and exported again is the
+//! Columns are written as imports read them: an export that is imported into an empty server and exported again is the
 //! same file.
 
 mod audit;
@@ -44,26 +44,26 @@ pub enum Content {
     Subscribers,
     /// The members of a group.
     Group {
-        /// Its key.
+        /// The key of the group.
         key: String,
     },
     /// The members of a segment.
     Segment {
-        /// Its key.
+        /// The key of the segment.
         key: String,
-        /// A moment of the past; the stored members if absent.
+        /// The time whose members are exported. If absent, the stored members are exported.
         as_of: Option<DateTime<Utc>>,
     },
     /// The subscribers that a rule matches now.
     Rule(Value),
-    /// The members of groups and segments, and since when.
+    /// The members of groups and segments, and since when they are members.
     Memberships,
     /// The events of subscribers.
     Events,
 }
 
 impl Content {
-    /// Returns what an export of it is called in the audit log.
+    /// Returns the name of an export of this content in the audit log.
     pub fn action(&self) -> &'static str {
         match self {
             Content::Subscribers => "exportSubscribers",
@@ -76,13 +76,13 @@ impl Content {
     }
 }
 
-/// The form of a file.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// Comma-separated values with a header line, UTF-8.
     #[default]
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
@@ -91,18 +91,18 @@ pub enum Format {
 pub struct ExportRequest {
     /// What to export.
     pub content: Content,
-    /// The form of the file.
+    /// The format of the file.
     pub format: Format,
-    /// The columns, in their order; all if absent.
+    /// The columns, in their order. If absent, the default columns.
     pub columns: Option<Vec<String>>,
-    /// Only subscribers of these statuses; all if empty.
+    /// Only subscribers with these statuses. If empty, all subscribers.
     pub statuses: Vec<Status>,
     /// Whether cells of a CSV file that look like formulas are written as they are.
     pub is_raw: bool,
 }
 
 impl ExportRequest {
-    /// Everything of something, as a CSV file.
+    /// Returns an export of this content as a CSV file, with the default columns and all statuses.
     pub fn of(content: Content) -> ExportRequest {
         ExportRequest {
             content,
@@ -114,7 +114,7 @@ impl ExportRequest {
     }
 }
 
-/// Why an export came to no end.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The rows cannot be read.
@@ -134,7 +134,7 @@ pub struct Progress {
     pub rows: u64,
 }
 
-/// An export that is checked and about to begin: it holds the snapshot.
+/// An export that was checked and can be written. It holds the snapshot.
 pub struct Export {
     snapshot: Snapshot,
     parts: Vec<Part>,
@@ -144,11 +144,10 @@ pub struct Export {
     is_raw: bool,
 }
 
-/// Checks an export, takes the snapshot, and finds out who is in it. The audit log says who begins it.
+/// Takes the snapshot, checks the export, and finds the subscribers in it. Records the export in the audit log.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what does not exist and for a moment beyond the kept changes; [`Error::InvalidRule`]; those of
-/// the database.
+/// [`Error::Invalid`] if something does not exist, or if changes are not kept back to `as_of`; [`Error::InvalidRule`].
 pub fn prepare(
     db: &Db,
     request: &ExportRequest,
@@ -162,7 +161,7 @@ pub fn prepare(
     let trace = trace.with_fields(chosen.known_names());
     db.run_here(|connection| write_entry(connection, entry, &trace))?;
     prefer_indexes(&mut snapshot.connection)?;
-    // A page is a few thousand rows along an index; anything but a look-up for each would read a whole table for it.
+    // A page is a few thousand rows along an index. Other joins would read a whole table for each page.
     snapshot
         .connection
         .batch_execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")?;
@@ -226,7 +225,7 @@ impl Export {
     /// Writes the file and returns how many rows it has.
     ///
     /// # Errors
-    /// [`ExportError`]; what was written then is no whole file.
+    /// [`ExportError`]. The file is then incomplete.
     pub fn write(
         mut self,
         sink: impl Write,

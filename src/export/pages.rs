@@ -1,4 +1,4 @@
-//! Reading an export page by page, each along a key from where the last one ended.
+//! Reads an export page by page. Each page begins after the last key of the page before it.
 
 use super::columns::Chosen;
 use crate::audience::block::CHUNK_IDS;
@@ -19,16 +19,16 @@ use std::collections::HashMap;
 /// How many rows are read at a time.
 pub const PAGE: usize = 4_096;
 
-/// The cells of a row as text, without a string for each.
+/// The cells of a row as text, in one buffer.
 pub struct Cells {
     key: i64,
     bytes: Vec<u8>,
-    /// Where each cell ends in the bytes; none for a missing one.
+    /// Where each cell ends in the bytes; `None` for a missing cell.
     ends: Vec<Option<usize>>,
 }
 
 impl Cells {
-    /// Returns the cells in their order; a missing cell is `None`.
+    /// Returns the cells in their order. A missing cell is `None`.
     pub fn iter(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut start = 0;
         self.ends.iter().map(move |end| {
@@ -62,15 +62,15 @@ impl QueryableByName<Pg> for Cells {
     }
 }
 
-/// What is read of each row, and of which subscribers.
+/// Which columns are read, and of which subscribers.
 pub struct Scope<'s> {
     /// The columns.
     pub columns: &'s Chosen,
-    /// Only subscribers of these statuses; all if empty.
+    /// Only subscribers with these statuses. If empty, all subscribers.
     pub statuses: &'s [Status],
 }
 
-/// A stretch of an export that is read along one key.
+/// A part of an export that is read along one key.
 pub enum Part {
     /// All subscribers, by id.
     Everybody,
@@ -80,31 +80,31 @@ pub enum Part {
     OfGroup {
         /// The group.
         id: i64,
-        /// Its key.
+        /// The key of the group.
         key: String,
     },
     /// The members of a segment and their memberships, by id.
     OfSegment {
         /// The segment.
         id: i64,
-        /// Its key.
+        /// The key of the segment.
         key: String,
     },
-    /// What subscribers did, in the order in which it was recorded.
+    /// The events, in the order in which they were recorded.
     Events {
-        /// The last id.
+        /// The id of the last event.
         last: i64,
     },
 }
 
-/// How far the reading of a part is.
+/// How far a part was read.
 pub struct State {
     /// The last key that was read.
     after: i64,
     is_over: bool,
     /// The members of the segment that is being read.
     members: Option<IdSet>,
-    /// Since when those of the chunk have been members that is being read.
+    /// When the members of the current chunk joined, by segment and subscriber.
     joined: HashMap<(i64, i64), DateTime<Utc>>,
     chunk: Option<i64>,
 }
@@ -130,7 +130,7 @@ pub struct Page {
     pub rows: Vec<Cells>,
 }
 
-/// Lists what memberships consist of: groups and then segments, each by key.
+/// Returns the parts of an export of memberships: groups and then segments, each by key.
 pub fn membership_parts(connection: &mut PgConnection) -> Result<Vec<Part>, Error> {
     let groups: Vec<(i64, String)> = groups::table
         .order(groups::key)
@@ -154,7 +154,7 @@ const OF_SEGMENT: &str = "FROM (SELECT 'segment' AS kind, $3 AS key, NULL::times
     FROM unnest($4, $5) AS member (subscriber_id, joined_at)) m JOIN subscribers s ON s.id = m.subscriber_id WHERE true";
 
 impl Part {
-    /// All events.
+    /// Returns the part with all events.
     pub fn events(connection: &mut PgConnection) -> Result<Part, Error> {
         let last: Option<i64> = events::table.select(max(events::id)).first(connection)?;
         Ok(Part::Events {
@@ -162,7 +162,7 @@ impl Part {
         })
     }
 
-    /// Returns the last key that there can be, where subscribers have so many ids.
+    /// Returns the last key that the part can have if subscribers have this many ids.
     pub fn last_key(&self, ids: i64) -> i64 {
         match self {
             Part::Events { last } => *last,
@@ -170,7 +170,7 @@ impl Part {
         }
     }
 
-    /// Reads the next page; none after the last.
+    /// Reads the next page. Returns `None` after the last.
     pub fn next_page(
         &self,
         connection: &mut PgConnection,
@@ -224,7 +224,7 @@ impl Part {
             None => IdSet::of_segment(connection, id)?,
         };
         let mut ids = list_after(&members, state.after);
-        // Since when is found chunk by chunk, as it is remembered.
+        // The times of joining are found and remembered for one chunk at a time.
         let chunk = ids.first().map(|first| first / CHUNK_IDS);
         ids.retain(|id| Some(id / CHUNK_IDS) == chunk);
         if let Some(number) = chunk.filter(|_| state.chunk != chunk) {
@@ -253,7 +253,7 @@ fn list_after(members: &IdSet, after: i64) -> Vec<i64> {
 }
 
 impl State {
-    /// After a page that was read along the key: fewer rows than asked for are the last ones.
+    /// Goes on after a page that was read along the key. A page with fewer than [`PAGE`] rows is the last one.
     fn go_on(&mut self, rows: Vec<Cells>) -> Option<Page> {
         self.is_over = rows.len() < PAGE;
         let last_key = rows.last()?.key;
@@ -261,7 +261,7 @@ impl State {
         Some(Page { last_key, rows })
     }
 
-    /// After a page of known ids, of which that was the last.
+    /// Goes on after a page of known ids, of which `last` was the last.
     fn go_to(&mut self, last: Option<i64>, rows: Vec<Cells>) -> Option<Page> {
         let Some(last_key) = last else {
             self.is_over = true;
@@ -276,7 +276,7 @@ impl State {
 type Statement = diesel::query_builder::BoxedSqlQuery<'static, Pg, diesel::query_builder::SqlQuery>;
 
 impl Scope<'_> {
-    /// Puts the statement of a page together; `$1` and `$2` are bound by [`Scope::bind`].
+    /// Returns the statement of a page. [`Scope::bind`] binds `$1` and `$2`.
     fn sql(&self, key: &str, from: &str, order: &str) -> String {
         let columns: Vec<&str> = self
             .columns
@@ -284,7 +284,7 @@ impl Scope<'_> {
             .iter()
             .map(|column| column.sql.as_str())
             .collect();
-        // $1 has to be used, so that its type is known.
+        // $1 must be used, so that its type is known.
         format!(
             "SELECT {key} AS key_of_page, {} {from} AND ($2::text[] IS NULL OR s.status = ANY($2)) \
              AND $1::text[] IS NOT NULL ORDER BY {order} LIMIT {PAGE}",

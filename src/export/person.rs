@@ -1,4 +1,4 @@
-//! All that is held about a person, as one JSON document, for those who ask what is known of them.
+//! All data about a person, as one JSON document, for people who request it.
 
 use crate::audience::event::{Event, EventTotal, list_all_of, list_totals};
 use crate::audience::import_trace::{PersonChange, list_changes_of};
@@ -19,17 +19,17 @@ use diesel::sql_types::{BigInt, Nullable};
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// The most events that the documents of [`list_people`] hold, all of them together.
+/// The most events that all documents of [`list_people`] may contain together.
 pub const MAX_EVENTS: i64 = 10_000;
 
-/// The most bytes that the properties of these events take.
+/// The most bytes that the properties of these events may take.
 const MAX_BYTES: i64 = 8_000_000;
 
-/// Returns what is held about the person with that e-mail address, and the id. The list of events is empty: they are read
-/// while the document is written.
+/// Returns the id of the subscriber with that e-mail address, and all data about the subscriber. The list of events is
+/// empty, because they are read while the document is written.
 ///
 /// # Errors
-/// [`Error::NotFound`]; those of the database.
+/// [`Error::NotFound`] if there is no such subscriber.
 pub fn collect_one(
     connection: &mut PgConnection,
     email: &str,
@@ -46,11 +46,10 @@ pub fn collect_one(
     }
 }
 
-/// Returns all that is held about each of these subscribers, by id.
+/// Returns all data about each of these subscribers, by id.
 ///
 /// # Errors
-/// [`Error::Invalid`] if they have more than [`MAX_EVENTS`] events, or larger ones than can be held in memory; those of
-/// the database.
+/// [`Error::Invalid`] if they have more than [`MAX_EVENTS`] events, or if the events have too many bytes of properties.
 pub fn list_people(
     connection: &mut PgConnection,
     ids: &[i64],
@@ -87,7 +86,7 @@ pub fn list_people(
     })
 }
 
-/// What is held about some people, by subscriber.
+/// The data about some people, by subscriber.
 #[derive(Default)]
 struct Held {
     statuses: HashMap<i64, Vec<Value>>,
@@ -100,7 +99,7 @@ struct Held {
     bulk_actions: HashMap<i64, Vec<Value>>,
 }
 
-/// Gathers what is held about people, but for their events.
+/// Collects the data about people, except their events.
 fn hold(connection: &mut PgConnection, ids: &[i64]) -> Result<Held, Error> {
     let mut held = Held::default();
     for change in list_status_changes(connection, ids)? {
@@ -128,7 +127,7 @@ fn hold(connection: &mut PgConnection, ids: &[i64]) -> Result<Held, Error> {
     Ok(held)
 }
 
-/// Makes the documents, by subscriber.
+/// Builds the documents, by subscriber.
 fn compose(people: Vec<Subscriber>, mut held: Held) -> HashMap<i64, Value> {
     let document = |person: Subscriber| {
         let id = person.id;
@@ -252,7 +251,7 @@ fn status_json(change: StatusChange) -> Value {
     })
 }
 
-/// What an import remembers of a person until it cannot be undone any more.
+/// Writes a change of a person by an import, which is kept until the import can no longer be undone.
 fn change_json(change: PersonChange) -> Value {
     json!({
         "file": change.file_name,
@@ -262,7 +261,7 @@ fn change_json(change: PersonChange) -> Value {
     })
 }
 
-/// An event as these documents have it.
+/// Writes an event in the form of these documents.
 pub fn event_json(event: &Event) -> Value {
     json!({
         "name": event.name,

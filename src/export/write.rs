@@ -1,4 +1,4 @@
-//! Rows become lines: of CSV for people and spreadsheets, of JSON for programs.
+//! Writes rows as lines: of CSV for people and spreadsheets, of JSON for programs.
 
 use super::Format;
 use super::columns::{Column, Kind};
@@ -29,7 +29,7 @@ pub enum RowWriter<'c, W: Write> {
 }
 
 impl<'c, W: Write> RowWriter<'c, W> {
-    /// Begins a file; one of CSV with its header.
+    /// Begins a file. A CSV file gets its header.
     pub fn new(
         sink: W,
         format: Format,
@@ -154,7 +154,7 @@ fn write_cell<W: Write>(
     }
 }
 
-/// What went wrong with the sink, as it was.
+/// Returns the error of the sink, or another error of the CSV writer as an I/O error.
 fn of_sink(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -162,7 +162,7 @@ fn of_sink(error: csv::Error) -> io::Error {
     }
 }
 
-/// Whether a cell is a number, which is no formula though it may begin with a sign.
+/// Returns whether a cell is a number. A number is not a formula, although it may begin with a sign.
 fn is_number(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok())
 }

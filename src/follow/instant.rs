@@ -1,11 +1,11 @@
-//! Following: what a change of a subscriber does to the instant segments, right after it.
+//! Following: updates the instant segments right after a subscriber changes.
 //!
-//! A step takes the oldest touches, evaluates the instant segments for those subscribers and the present moment, with
-//! the evaluator of the refresh, and writes in one transaction which of them joined or left, when, and that the touches
-//! are done with. Whatever kills it leaves the touches to the next step.
+//! A step takes the oldest touches and evaluates the instant segments for their subscribers at the present moment, with
+//! the evaluator of the refresh. One transaction writes who joined and who left, and deletes or marks the touches. If a
+//! step fails, its touches are left to the next step.
 //!
-//! Only segments that a refresh has filled since their rule last changed are followed; the others are that refresh's. So
-//! are those whose rule fails or is too slow: following stops for them until a refresh has evaluated them again.
+//! Only segments that a refresh has filled since their rule last changed are followed; the others wait for that
+//! refresh. Segments whose rule fails or is too slow wait too, until a refresh has evaluated them again.
 
 use crate::audience::block::{BLOCK_BYTES, BLOCK_IDS};
 use crate::audience::catalogue::load_catalogue;
@@ -57,7 +57,7 @@ pub struct Followed {
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// There is no segment that follows.
+    /// There is no instant segment.
     Nobody,
     /// There was nothing to follow.
     Idle,
@@ -69,7 +69,7 @@ pub enum Step {
     Done(Followed),
 }
 
-/// Follows touches step by step, and keeps between the steps what does not change.
+/// Follows touches step by step. Keeps the connection and the rules between the steps.
 #[derive(Default)]
 pub struct Follower {
     connection: Option<PgConnection>,
@@ -80,7 +80,7 @@ pub struct Follower {
     too_slow: HashMap<i64, Problem>,
 }
 
-/// Who of some subscribers is in each instant segment: one bit per subscriber, by segment.
+/// The members of each instant segment among some subscribers: one bit per subscriber, by segment.
 type Members = BTreeMap<i64, BooleanBuffer>;
 
 /// The segments whose rules are too slow, with what is wrong with them.
@@ -89,23 +89,23 @@ type TooSlow = HashMap<i64, Problem>;
 /// The rules that are followed.
 struct Rules {
     sight: Sight,
-    /// Those of the instant segments and of all that they ask about.
+    /// The rules of the instant segments and of all segments that they use.
     rules: Vec<SegmentRule>,
 }
 
-/// What rules and catalogue looked like, and which refresh was the last: what was evaluated before one and not written
-/// is of an earlier moment than that refresh.
+/// The state of everything that an evaluation depends on, including the last refresh. If a refresh ends between an
+/// evaluation and its writing, the evaluation is of an earlier moment than the refresh and must not be written.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 struct Sight {
     /// The instant segments that a refresh has filled since their rule last changed.
     #[diesel(sql_type = Array<BigInt>)]
     filled: Vec<i64>,
-    /// Everything else that rules depend on, condensed.
+    /// A hash of everything else that rules depend on.
     #[diesel(sql_type = Text)]
     definitions: String,
 }
 
-/// What the instant segments should be for some subscribers.
+/// The evaluated members of the instant segments, among some subscribers.
 struct Evaluation {
     sight: Sight,
     moment: Moment,
@@ -121,10 +121,10 @@ struct Flip {
     joined: bool,
 }
 
-/// Follows everything that was touched before now, unless another follower does.
+/// Follows all touches that waited when it was called, unless another follower is at work.
 ///
 /// # Errors
-/// Those of the database; what was not followed is left to the next.
+/// After an error, the touches that were not followed are left to the next call.
 pub fn follow_touches(db: &Db, settings: &RefreshSettings) -> Result<Followed, Error> {
     let mut follower = Follower::default();
     let mut all = Followed::default();
@@ -150,7 +150,7 @@ impl Follower {
     /// Follows the oldest touches.
     ///
     /// # Errors
-    /// Those of the database; nothing was written then.
+    /// After an error, the step has written nothing.
     pub fn step(&mut self, db: &Db, settings: &RefreshSettings) -> Result<Step, Error> {
         if !db.run_here(|connection| touches::has_waiting(connection, i64::MAX))? {
             return match db.run_here(touches::is_anybody_following)? {
@@ -180,8 +180,8 @@ impl Follower {
         Ok(step)
     }
 
-    /// Refreshes the instant segments when they could not be followed: the refresh makes the one invalid whose rule
-    /// fails or is too slow, and the next step follows the others. Where that did not help, it is not done again.
+    /// Refreshes the instant segments if they could not be followed. The refresh makes the segments invalid whose rules
+    /// fail or are too slow, and the next step follows the others. If that did not help, it is not done again.
     fn refresh_instead(
         &mut self,
         db: &Db,
@@ -223,7 +223,7 @@ impl Follower {
         }
     }
 
-    /// Evaluates the instant segments for those who were touched.
+    /// Evaluates the instant segments for the touched subscribers.
     fn evaluate(
         &mut self,
         connection: &mut PgConnection,
@@ -233,7 +233,7 @@ impl Follower {
         if touched.touch_ids.is_empty() {
             return Ok(None);
         }
-        // Not before the snapshot: nothing that it shows happened later than this.
+        // The clock is read after the snapshot: nothing that the snapshot shows happened later.
         let now = order::settle_following(connection, settings.clock.now())?;
         let moment = Moment {
             now,
@@ -260,11 +260,12 @@ impl Follower {
     }
 }
 
-/// Makes the connection of a follower. All its queries ask for some ids: along the index is right, also where
-/// statistics are missing or stale.
+/// Makes the connection of a follower. All its queries read a few ids, so that index scans are right even if statistics
+/// are missing or stale.
 fn connect(db: &Db) -> Result<PgConnection, Error> {
     let mut connection = db.connect()?;
-    // What a crash of the database loses here it loses with the touches that it came from.
+    // If a crash of the database loses a transaction of the follower, the deletion of its touches is lost too, and they
+    // are followed again.
     connection.batch_execute(
         "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
          SET max_parallel_workers_per_gather = 0; SET jit = off; SET synchronous_commit = off",
@@ -298,7 +299,8 @@ impl Rules {
         let mut rules = load_rules(connection, &catalogue, Some(&asked))?;
         let last = find_last_refreshes(connection, &asked)?;
         for segment in &mut rules {
-            // What could not be evaluated lends its last members, as in the refresh that found so.
+            // A segment whose rule could not be evaluated counts with its last members, as in the refresh that found
+            // this.
             if let Some((_, last)) = last.get(&segment.id)
                 && last.definition_version == segment.definition_version
                 && !last.problems().is_empty()
@@ -312,8 +314,8 @@ impl Rules {
         })
     }
 
-    /// Returns who of these subscribers is a member of each instant segment whose rule can be evaluated, or which
-    /// segments have rules that are too slow.
+    /// Returns the members of each instant segment among these subscribers, if its rule can be evaluated. If rules are
+    /// too slow, returns their segments.
     fn evaluate(
         &self,
         connection: &mut PgConnection,
@@ -358,7 +360,7 @@ impl Rules {
 
 /// Writes what an evaluation changes, unless its rules have changed meanwhile.
 fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step, Error> {
-    // Alone: the stored members are read and written here, and a deletion must not come between.
+    // Under the lock: the stored members are read and written here, and a deletion must not come between.
     lock_for_refresh(connection)?;
     if Sight::take(connection)? != evaluation.sight {
         return Ok(Step::Outdated);
@@ -373,7 +375,7 @@ fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step,
     let ids = touched.subscriber_ids.iter().copied();
     let gone: Vec<i64> = ids.filter(|id| !existing.contains(id)).collect();
     if !gone.is_empty() {
-        // The API has done so already; plain SQL has not.
+        // The API erases subscribers when it deletes them; plain SQL does not.
         erase(connection, gone, evaluation.moment.now)?;
     }
     let flips = find_flips(connection, evaluation, &existing)?;
@@ -388,7 +390,8 @@ fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step,
     }))
 }
 
-/// Finds where the stored members are not what they should be. Deleted subscribers are members of nothing and stay so.
+/// Finds the stored memberships that differ from the evaluated ones. Deleted subscribers are skipped: they are members
+/// of no segment.
 fn find_flips(
     connection: &mut PgConnection,
     evaluation: &Evaluation,
@@ -444,7 +447,7 @@ fn flip_bits(connection: &mut PgConnection, flips: &[Flip]) -> Result<(), Error>
     store_blocks(connection, &flipped)
 }
 
-/// Remembers who joined and who left.
+/// Records who joined and who left.
 fn log(connection: &mut PgConnection, flips: &[Flip], moment: DateTime<Utc>) -> Result<(), Error> {
     let last_refresh: Option<i64> = refreshes::table
         .filter(refreshes::state.eq("succeeded"))

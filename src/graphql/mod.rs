@@ -1,7 +1,7 @@
-//! The API: translation between GraphQL and the use cases below, and nothing else.
+//! The GraphQL API. It translates between GraphQL and the use cases of other modules, and does nothing else.
 //!
-//! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on what is derived
-//! here are the reference that clients read. Every field over many parents goes through a loader.
+//! One file per noun holds its object, queries, inputs and mutations, in that order. Doc comments on GraphQL types and
+//! fields are the descriptions that clients read. Every field that many parents have goes through a loader.
 
 mod engine;
 mod types;
@@ -43,7 +43,8 @@ pub struct Query(
     types::import::ImportQuery,
     types::bulk_action::BulkActionQuery,
     types::webhook::WebhookQuery,
-    // The last is asked first for entities, and the others refuse with words of their own.
+    // This one is last because async-graphql asks the last one first for entities. The others refuse with other
+    // messages.
     types::federation::EntityQuery,
 );
 
@@ -70,7 +71,7 @@ pub struct Mutation(
 /// The schema with everything it needs to answer.
 pub type RollcallSchema = Schema<Query, Mutation, Subscription>;
 
-/// Starts the schema without anything to answer with: enough to print it.
+/// Builds the types of the schema without an application, which is enough to print it.
 fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<types::node::Node>()
@@ -85,9 +86,9 @@ fn builder(is_subgraph: bool) -> SchemaBuilder<Query, Mutation, Subscription> {
     }
 }
 
-/// Makes the schema that answers from this application.
+/// Builds the schema that answers from this application.
 fn build_schema(app: App, is_subgraph: bool, base_path: String) -> RollcallSchema {
-    // Documents come here validated, and so bounded that no way through them is too long.
+    // Documents are validated and limited before they get here, so nothing in them is nested too deeply.
     builder(is_subgraph)
         .data(app)
         .data(engine::context::BasePath(base_path))
@@ -102,13 +103,13 @@ pub fn sdl() -> String {
     served_sdl(false)
 }
 
-/// Returns the schema with everything that may be asked: of a subgraph also what routers ask.
+/// Returns the schema as it is served. For a subgraph it has the fields that routers use.
 pub fn served_sdl(is_subgraph: bool) -> String {
     let options = SDLExportOptions::new().include_specified_by();
     print(builder(is_subgraph), options)
 }
 
-/// Returns the schema as that of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`
+/// Returns the schema of a subgraph of Apollo Federation, for composing a supergraph: what the field `_service`
 /// returns, in a stable order.
 pub fn subgraph_sdl() -> String {
     print(builder(true), SDLExportOptions::new().federation())
@@ -120,7 +121,7 @@ fn print(
 ) -> String {
     let options = options.sorted_fields().sorted_enum_items();
     let mut sdl = builder.finish().sdl_with_options(options);
-    // Trailing blanks and blank lines at the end would trip editors over an unchanged file.
+    // Editors remove trailing blanks and blank lines at the end, and would so change the file.
     let lines: Vec<&str> = sdl.lines().map(str::trim_end).collect();
     sdl = lines.join("\n");
     format!("{}\n", sdl.trim_end())

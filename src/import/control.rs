@@ -1,4 +1,4 @@
-//! Requests about imports: to make them, give them a file, stop them, and continue them.
+//! Requests to create, start, cancel and resume imports, and to give them a file.
 
 use super::file::spool::SpooledFile;
 use super::job::{Import, ImportState, get, lock, set_state};
@@ -8,7 +8,7 @@ use crate::error::Error;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-/// Makes an import that waits for its file, or one whose file is there.
+/// Creates an import. Without a file, the import waits for one.
 pub fn create(
     connection: &mut PgConnection,
     options: &ImportOptions,
@@ -19,7 +19,7 @@ pub fn create(
     create_to(connection, options, file_name, file, false, now)
 }
 
-/// The same, perhaps one that stops when its file was looked at, until it is started.
+/// Does the same as [`create`]. With `waits_for_start`, the import waits to be started after its file was analyzed.
 pub fn create_to(
     connection: &mut PgConnection,
     options: &ImportOptions,
@@ -54,7 +54,7 @@ pub fn create_to(
 /// Gives an import its file, so that it can be run.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it has one already; [`Error::NotFound`].
+/// [`Error::Invalid`] if the import does not wait for a file; [`Error::NotFound`].
 pub fn set_file(
     connection: &mut PgConnection,
     id: i64,
@@ -92,10 +92,11 @@ pub fn set_file(
     }
 }
 
-/// Asks an import to stop. One that has not begun stops at once. One that is about to be undone is not.
+/// Cancels an import. A running import stops later, an import that has not begun stops at once. If an undo of the
+/// import is queued, the undo is cancelled.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the import has ended.
 pub(super) fn ask_to_stop(
     connection: &mut PgConnection,
     id: i64,
@@ -113,7 +114,7 @@ pub(super) fn ask_to_stop(
                     .execute(connection)?;
                 get(connection, id)
             }
-            // No process is undoing it: the one that does holds the row, and checks again that undo is requested.
+            // No undo is complete yet: it locks this row, and checks again that it is still requested.
             ImportState::Undoing => {
                 diesel::update(imports::table.find(id))
                     .set(imports::undo_asked_at.eq(None::<DateTime<Utc>>))
@@ -131,10 +132,11 @@ pub(super) fn ask_to_stop(
     })
 }
 
-/// Starts an import whose file was looked at, perhaps with other options, perhaps with those that are proposed.
+/// Starts an import whose file was analyzed. `options` replace its options, and with `accepts_proposal` the proposed
+/// changes are applied to the options.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be started, or nothing is proposed.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the import cannot be started, or no proposal answers its questions.
 pub fn start(
     connection: &mut PgConnection,
     id: i64,
@@ -191,16 +193,17 @@ pub fn start(
     })
 }
 
-/// Makes an import that failed or was cancelled wait for its turn again. An import that a dead process left is run
-/// without that.
+/// Queues a failed or cancelled import again. An import that was interrupted when its process died is continued without
+/// this.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it cannot be taken up again.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the import cannot be resumed.
 pub fn resume(connection: &mut PgConnection, id: i64) -> Result<Import, Error> {
     connection.transaction(|connection| {
         let import = lock(connection, id)?;
         let can_resume = match import.state() {
-            // An import that a dead process left running is continued without a change, and one that still runs needs nothing.
+            // A queued import needs no change, nor does a running one, even if its process died: the next one continues
+            // it.
             ImportState::Ready | ImportState::Running => return Ok(import),
             ImportState::Failed | ImportState::Cancelled => import.file_path.is_some(),
             _ => false,

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 pub struct Import {
     pub id: i64,
     pub kind: ImportKind,
-    /// How far it is, or how it ended before its undoing was asked for.
+    /// The stored state. It does not show a requested undo, as `state()` does.
     pub state: ImportState,
     pub options: Value,
     pub file_name: String,
@@ -74,7 +74,7 @@ pub enum ImportState {
     Cancelled,
     /// Queued to be undone, or being undone.
     Undoing,
-    /// Undone: everything is as it was before.
+    /// Undone: its changes were reverted.
     Undone,
 }
 
@@ -90,32 +90,32 @@ words!(ImportState {
     Undone: "undone",
 });
 
-/// What was found out about a file before its rows were read.
+/// The form of a file, as detected before its rows are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileForm {
     /// Encoding, delimiter and header.
     #[serde(flatten)]
     pub form: Form,
-    /// Its columns in their order, and where each goes.
+    /// The columns in their order, each with its target.
     pub columns: Vec<MappedColumn>,
-    /// What was settled, if nothing was left open.
+    /// The decisions about the file, if no question is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
 }
 
-/// A column, and where it goes.
+/// A column and its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedColumn {
-    /// The name in the header, or `column 1` where there is none.
+    /// The name in the header, or a name such as `column 1` if there is no header.
     pub column: String,
-    /// A built-in field, `custom.KEY`, `properties.NAME`, or nothing for a column that is left out.
+    /// A built-in field, `custom.KEY` or `properties.NAME`; `None` if the column is left out.
     pub target: Option<String>,
-    /// What it looks like: a built-in field, or `custom:TYPE`.
+    /// The target that the column looks like: a built-in field, or `custom:TYPE`.
     pub suggestion: Option<String>,
 }
 
-/// What an import made beside rows.
+/// The groups and custom fields that an import created.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Made {
@@ -126,7 +126,7 @@ pub struct Made {
 }
 
 impl Import {
-    /// Returns the state of the import.
+    /// Returns [`ImportState::Undoing`] if undo is requested, or else the stored state.
     pub fn state(&self) -> ImportState {
         match self.undo_asked_at {
             Some(_) => ImportState::Undoing,
@@ -137,38 +137,39 @@ impl Import {
     /// Returns the options of the import.
     ///
     /// # Errors
-    /// [`Error::Internal`] if another version of this program wrote it in a way that this one does not know.
+    /// [`Error::Internal`] if the stored JSON cannot be read, for example because another version of this program wrote
+    /// it.
     pub fn options(&self) -> Result<ImportOptions, Error> {
         serde_json::from_value(self.options.clone())
             .map_err(|error| Error::Internal(format!("the options of import {}: {error}", self.id)))
     }
 
-    /// The report so far, without problems.
+    /// Returns the report so far, without problems.
     pub fn report(&self) -> ImportReport {
         serde_json::from_value(self.counts.clone()).unwrap_or_default()
     }
 
-    /// What was found out about the file.
+    /// Returns the form of the file, or `None` if it is not known yet.
     pub fn form(&self) -> Option<FileForm> {
         serde_json::from_value(self.form.clone()?).ok()
     }
 
-    /// What was found out by reading the whole file.
+    /// Returns the analysis of the whole file, or `None` if the file was not analyzed yet.
     pub fn analysis(&self) -> Option<Analysis> {
         serde_json::from_value(self.analysis.clone()?).ok()
     }
 
-    /// What it made beside rows.
+    /// Returns the groups and custom fields that the import created.
     pub fn made(&self) -> Made {
         serde_json::from_value(self.made.clone()).unwrap_or_default()
     }
 
-    /// Whether nothing is written.
+    /// Whether this is a dry run, which writes nothing.
     pub fn is_dry_run(&self) -> bool {
         self.options().is_ok_and(|options| options.is_dry_run())
     }
 
-    /// The share of the file that is done, from 0 to 1.
+    /// Returns the share of the file that is done, from 0 to 1.
     pub fn progress(&self) -> f64 {
         match self.state {
             ImportState::Succeeded | ImportState::Undone => 1.0,
@@ -177,12 +178,12 @@ impl Import {
         }
     }
 
-    /// Whether its undoing can be asked for at this time.
+    /// Whether undo can be requested at this time.
     pub fn can_undo(&self, now: DateTime<Utc>) -> bool {
         self.undo_asked_at.is_none() && self.is_undoable(now)
     }
 
-    /// Whether it has ended and it is remembered what there was before.
+    /// Whether the import has ended and its undo data is still stored.
     pub(super) fn is_undoable(&self, now: DateTime<Utc>) -> bool {
         !self.is_dry_run()
             && self.undo_until.is_some_and(|until| now <= until)
@@ -239,7 +240,7 @@ pub fn list_page(
     )
 }
 
-/// Lists the imports that wait for their turn or were left running, oldest first.
+/// Lists the imports that are queued, running or interrupted, oldest first.
 pub fn list_unfinished(connection: &mut PgConnection) -> Result<Vec<Import>, Error> {
     Ok(imports::table
         .filter(imports::state.eq_any(["ready", "running"]))
@@ -257,7 +258,7 @@ pub(super) fn list_undoing(connection: &mut PgConnection) -> Result<Vec<i64>, Er
         .load(connection)?)
 }
 
-/// Returns the report of an import with the first rows that were left out.
+/// Returns the report of an import with the first rows that were skipped.
 pub fn full_report(connection: &mut PgConnection, import: &Import) -> Result<ImportReport, Error> {
     let mut report = import.report();
     let request = PageRequest::first(MAX_LISTED);
@@ -295,7 +296,7 @@ pub(super) fn set_state(
         .get_result(connection)?)
 }
 
-/// Keeps what was found out about a file.
+/// Stores the form and the analysis of a file.
 pub(super) fn store_analysis(
     connection: &mut PgConnection,
     id: i64,
@@ -320,7 +321,7 @@ pub(super) fn store_analysis(
     Ok(())
 }
 
-/// Forgets the values of people that the analysis showed: they are there to decide, and that is done.
+/// Deletes the values of people from the analysis. They were needed only to answer its questions.
 pub(super) fn forget_values(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let Some(mut analysis) = import.analysis() else {
         return Ok(());
@@ -334,7 +335,7 @@ pub(super) fn forget_values(connection: &mut PgConnection, import: &Import) -> R
     Ok(())
 }
 
-/// Forgets where the file of an import is, because it was removed.
+/// Clears the path of the file of an import, because the file was removed.
 pub(super) fn forget_file(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     diesel::update(imports::table.find(id))
         .set(imports::file_path.eq(None::<String>))
@@ -396,7 +397,7 @@ pub fn count_problems(
     Ok(counted.into_iter().collect())
 }
 
-/// Where the file of an import is, if it is there.
+/// Returns the path of the file of an import. Fails if the file is not kept any more.
 pub(super) fn path_of(import: &Import) -> Result<PathBuf, Error> {
     match &import.file_path {
         Some(path) => Ok(PathBuf::from(path)),

@@ -1,13 +1,14 @@
-//! Importing CSV files: subscribers, perhaps into groups, and events.
+//! Imports files of subscribers, optionally into groups, and files of events.
 //!
-//! An import is a job (`job.rs`, `control.rs`): a row of `imports` with what was asked (`plan/options.rs`), how far it is, and
-//! its report (`report.rs`, `refused.rs`). Its file waits in a spool or where it is (`file/spool.rs`). It is unpacked, its form
-//! found out (`file/source.rs`), and cut into rows (`file/rows.rs`) as a stream. All of it is read once before anything is
-//! written, to settle what its columns become (`plan`). Then its rows are read again: each is cleaned and typed
-//! (`write/person.rs`, `write/events.rs`, `value`). A cell that cannot be read is left out; a row that cannot be used is
-//! reported with its line, and the others are kept. Rows are gathered to batches (`file/reader.rs`), and
-//! each batch is one transaction (`run.rs`, `write/subscribers.rs`) that also moves the checkpoint, so that an import whose
-//! process died continues after the last committed batch. Within a time it can be undone (`undo.rs`).
+//! An import is a job (`job.rs`, `control.rs`): a row of `imports` with its options (`plan/options.rs`), its progress
+//! and its report (`report.rs`, `refused.rs`). Its file is in a spool or stays in its place (`file/spool.rs`). The file
+//! is read as a stream: it is unpacked, its form is detected (`file/source.rs`), and it is cut into rows
+//! (`file/rows.rs`). The whole file is read once before anything is written, to decide where its columns go (`plan`).
+//! Then its rows are read again: each is cleaned and typed (`write/person.rs`, `write/events.rs`, `value`). A cell that
+//! cannot be read is left out; a row that cannot be used is reported with its line, and the other rows are kept. Rows
+//! are gathered into batches (`file/reader.rs`). Each batch is one transaction (`run.rs`, `write/subscribers.rs`) that
+//! also moves the checkpoint, so that an import whose process died continues after the last committed batch. An import
+//! can be undone for some time (`undo.rs`).
 
 pub(crate) mod control;
 pub(crate) mod file;

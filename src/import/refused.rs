@@ -1,4 +1,5 @@
-//! The rows that an import left out, as a file of the same form that can be corrected and imported again.
+//! The refused rows of an import, as CSV with the delimiter and the quote of the file, to be corrected and imported
+//! again.
 
 use super::job::Import;
 use super::plan::decide::REFUSED_BECAUSE;
@@ -12,8 +13,9 @@ use std::io::Write;
 /// How many rows are read at a time.
 const READ_AT_A_TIME: i64 = 1_000;
 
-/// Returns the refused rows after one as lines of CSV, and the id of the last of them; none after the last. Before the
-/// first row comes the header of the file, with one more column at its beginning that says why.
+/// Returns the next refused rows after the one with the id `after` as lines of CSV, and the id of the last of them.
+/// Returns `None` if there are no more. The header of the file comes before the first row, with an additional first
+/// column for the reason.
 pub fn refused_csv(
     connection: &mut PgConnection,
     import: &Import,
@@ -83,10 +85,10 @@ pub fn refused_csv(
     }
 }
 
-/// Writes all rows that an import left out.
+/// Writes all refused rows of an import.
 ///
 /// # Errors
-/// Those of the database; [`Error::Invalid`] if they cannot be written.
+/// [`Error::Invalid`] if `output` cannot be written.
 pub fn write_refused(
     connection: &mut PgConnection,
     import: &Import,
@@ -111,7 +113,7 @@ struct Dialect {
 }
 
 impl Dialect {
-    /// Writes a row. Its cells are those of the file: they are not changed for the sake of spreadsheets.
+    /// Writes a row. Its cells stay as they are in the file: formulas are not escaped.
     fn write<'c>(&self, text: &mut String, cells: impl Iterator<Item = &'c str>) {
         for (place, cell) in cells.enumerate() {
             if place > 0 {

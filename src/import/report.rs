@@ -13,14 +13,14 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::io::Write;
 
-/// How many problems the report of one call lists; all are counted, and kept in the database.
+/// How many problems the report of one call lists; all are counted and stored in the database.
 pub const MAX_LISTED: usize = 1_000;
 
-/// How much of a cell is kept with a problem, in characters.
+/// How many characters of a cell are stored with a problem.
 const MAX_VALUE: usize = 200;
 
-/// What an import did. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`, `skipped`,
-/// `folded` or `refused`.
+/// The counts of an import. Every row of the file is counted once in `created`, `updated`, `unchanged`, `repeated`,
+/// `skipped`, `folded` or `refused`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ImportReport {
@@ -34,24 +34,24 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Rows whose e-mail address is in another row of the same file too.
     pub repeated: u64,
-    /// Subscribers who were left alone, because only new ones were to be added.
+    /// Existing subscribers who were not changed, because the import only adds new ones.
     pub skipped: u64,
-    /// Rows that say to address a subscriber who unsubscribed, bounced or complained, and new subscribers whose address a
-    /// deleted one had who did: that status stayed.
+    /// Rows that subscribe a person who unsubscribed, bounced or complained, perhaps as a subscriber who was deleted
+    /// since. That status stayed.
     pub suppressed: u64,
-    /// Subscribers who may be addressed again, because the import gave a reason.
+    /// Subscribers who may be sent e-mail again, because the import gave a reason.
     pub consent_raised: u64,
     /// Rows whose address is that of a role, such as info@, and not of a person; they were kept.
     pub role_addresses: u64,
     /// How many memberships of groups were added.
     pub added_to_group: u64,
-    /// Rows left out, for any of the reasons that follow.
+    /// Rows that were skipped, for any of the next four reasons.
     pub refused: u64,
     /// Rows that could not be cut into cells, or had too few or too many.
     pub malformed: u64,
     /// Rows without a valid e-mail address.
     pub invalid_email: u64,
-    /// Rows with another value that is not of its column's type.
+    /// Rows with another value that does not have its column's type.
     pub mistyped: u64,
     /// Rows about subscribers who do not exist.
     pub unknown: u64,
@@ -59,11 +59,11 @@ pub struct ImportReport {
     pub dropped_cells: u64,
     /// Cells that were read with a remark.
     pub remarks: u64,
-    /// Rows that are further lines of an order, and were joined to its first.
+    /// Rows that were joined to the first row of their order.
     pub folded: u64,
-    /// Subscribers who were made because they did something.
+    /// Subscribers who were created because the file has events of unknown people.
     pub created_people: u64,
-    /// Why rows were left out, the first [`MAX_LISTED`] of them.
+    /// The first [`MAX_LISTED`] reasons why rows were skipped.
     #[serde(skip)]
     pub problems: Vec<RowProblem>,
 }
@@ -81,7 +81,8 @@ pub enum ProblemKind {
     Unknown,
     /// Another row of the file has the same e-mail address.
     Repeated,
-    /// The row subscribes a person who unsubscribed, bounced or complained. That status stayed; the rest of the row was used.
+    /// The row subscribes a person who unsubscribed, bounced or complained. That status stayed; the rest of the row was
+    /// used.
     Suppressed,
     /// The address is that of a role, such as info@. The row was used.
     RoleAddress,
@@ -104,7 +105,7 @@ words!(ProblemKind {
 });
 
 impl ProblemKind {
-    /// Whether the row was left out.
+    /// Whether the row was skipped.
     pub fn is_refusal(self) -> bool {
         ProblemKind::ALL[..4].contains(&self)
     }
@@ -117,18 +118,18 @@ pub struct RowProblem {
     pub line: u64,
     /// The kind of the remark.
     pub kind: ProblemKind,
-    /// The column, where it is about one.
+    /// The column, if the remark is about one.
     pub column: Option<String>,
-    /// What the cell holds, shortened.
+    /// The value of the cell, shortened.
     pub value: Option<String>,
     /// What was expected and what was found.
     pub message: String,
-    /// The cells of a row that was left out, so that it can be corrected.
+    /// The cells of a skipped row, so that it can be corrected.
     pub cells: Option<Vec<String>>,
 }
 
 impl RowProblem {
-    /// A problem of a whole row.
+    /// Returns a problem of a whole row.
     pub fn new(line: u64, kind: ProblemKind, message: impl Into<String>) -> RowProblem {
         RowProblem {
             line,
@@ -140,14 +141,14 @@ impl RowProblem {
         }
     }
 
-    /// The same problem, with the cells of the row that was left out for it.
+    /// Returns the same problem, with the cells of the row if it was skipped.
     pub fn of_row(mut self, row: Row) -> RowProblem {
         let cells = row.cells.ok().filter(|_| self.kind.is_refusal());
         self.cells = cells.map(|cells| cells.iter().map(str::to_owned).collect());
         self
     }
 
-    /// The same problem, of a cell.
+    /// Returns the same problem, with a column and the value of its cell.
     pub fn of_cell(mut self, column: &str, value: &str) -> RowProblem {
         self.column = Some(storable(column));
         self.value = Some(storable(value));
@@ -155,7 +156,7 @@ impl RowProblem {
     }
 }
 
-/// Shortens a text, and leaves out what Postgres cannot store.
+/// Shortens a text, and removes NULs, which Postgres cannot store.
 fn storable(text: &str) -> String {
     let kept = text.chars().filter(|character| *character != '\0');
     kept.take(MAX_VALUE).collect()
@@ -172,7 +173,7 @@ impl std::fmt::Display for RowProblem {
 }
 
 impl ImportReport {
-    /// Lists what became of rows: each row counts once.
+    /// Lists the number of rows for each outcome. Each row counts once.
     pub fn outcomes(&self) -> [(&'static str, u64); 7] {
         [
             ("created", self.created),
@@ -201,7 +202,7 @@ impl ImportReport {
         }
     }
 
-    /// Adds what a batch did.
+    /// Adds the counts of a batch.
     pub fn add(&mut self, batch: &ImportReport) {
         let ImportReport {
             rows,
@@ -251,7 +252,7 @@ impl ImportReport {
     }
 }
 
-/// A problem as stored; its id orders the problems of an import as the file does, batch by batch.
+/// A stored problem. Its id orders the problems of an import as the file does, batch by batch.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = import_problems, check_for_backend(diesel::pg::Pg))]
 #[expect(
@@ -280,7 +281,7 @@ impl From<StoredProblem> for RowProblem {
     }
 }
 
-/// How many rows one statement inserts; seven values each, and Postgres takes 65,535.
+/// How many rows one statement inserts. Each has seven values, and a statement takes at most 65,535.
 const INSERTED_AT_A_TIME: usize = 5_000;
 
 /// Stores problems of a batch, in the order of their lines.
@@ -354,8 +355,8 @@ pub fn list_problems(
 /// How many problems are read at a time.
 const READ_AT_A_TIME: usize = 1_000;
 
-/// Returns the first problems of an import after one as lines of CSV, and the id of the last of them; none after the
-/// last. Before the first comes the header.
+/// Returns the next problems of an import after the one with the id `after` as lines of CSV, and the id of the last of
+/// them. Returns `None` if there are no more. The header comes before the first problem.
 pub fn problems_csv(
     connection: &mut PgConnection,
     import_id: i64,
@@ -397,7 +398,7 @@ pub fn problems_csv(
 /// Writes all problems of an import as CSV.
 ///
 /// # Errors
-/// Those of the database; [`Error::Invalid`] if they cannot be written.
+/// [`Error::Invalid`] if `output` cannot be written.
 pub fn write_problems(
     connection: &mut PgConnection,
     import_id: i64,
@@ -413,7 +414,8 @@ pub fn write_problems(
     Ok(())
 }
 
-/// Writes a cell so that no spreadsheet takes it for a formula: what begins like one gets an apostrophe before it.
+/// Writes a cell so that no spreadsheet takes it for a formula: a text that begins like one gets an apostrophe before
+/// it.
 pub fn safe_cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula {

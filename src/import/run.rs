@@ -1,6 +1,6 @@
-//! Running an import. A thread reads batches; two connections write them, so that the second part of one batch, its
-//! memberships, is written beside the first part of the next. Batches are committed in the order of the file, each with
-//! the checkpoint after it: whenever the process dies, exactly the first rows of the file up to some batch are stored.
+//! Runs an import. One thread reads batches, and two connections write them: the second part of a batch, its
+//! memberships, is written at the same time as the first part of the next. Batches are committed in the order of the
+//! file, each with its checkpoint. If the process dies, exactly the rows up to some batch are stored.
 
 use super::control;
 use super::file::reader::BatchReader;
@@ -42,23 +42,23 @@ const WRITERS: usize = 2;
 pub struct ImportSettings {
     /// Tells the time.
     pub clock: Clock,
-    /// Where files wait.
+    /// The spool of the files to import.
     pub spool: Spool,
     /// How many rows are written in one transaction.
     pub batch_rows: u64,
-    /// Set when the process is about to end: the running import stops after its batch, to be taken up again.
+    /// Set when the process is about to end: the running import stops after its batch and is resumed later.
     pub is_stopping: Arc<AtomicBool>,
 }
 
 /// How many rows are written in one transaction by default.
 pub const BATCH_ROWS: u64 = 5_000;
 
-/// Runs an import that waits for its turn, or that a dead process left, from where it stopped. Returns nothing while
-/// another import runs; they run one at a time.
+/// Runs an import that is queued or was interrupted when its process died, from where it stopped. Returns `None` if
+/// another import is running: imports run one at a time.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the file cannot be used; what was written before stays, and the import has failed. Those of
-/// the database; the import can be taken up again then.
+/// [`Error::Invalid`] if the file cannot be used; the import has failed then, and the rows stored before are kept.
+/// After errors of the database the import can be resumed.
 pub fn try_run(
     db: &Db,
     id: i64,
@@ -95,10 +95,10 @@ pub fn try_run(
     finish(&mut lock.connection, &import, result, settings).map(Some)
 }
 
-/// Asks an import to stop. A running import stops after its batch, others stop at once. What is stored stays.
+/// Cancels an import. A running import stops after its batch, others stop at once. The rows stored so far are kept.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if it has ended.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the import has ended.
 pub fn cancel(db: &Db, id: i64, settings: &ImportSettings, entry: &Entry) -> Result<Import, Error> {
     let now = settings.clock.now();
     let asked = db.run_here(|connection| {
@@ -116,7 +116,7 @@ pub fn cancel(db: &Db, id: i64, settings: &ImportSettings, entry: &Entry) -> Res
     Ok(asked)
 }
 
-/// Ends an import that was asked to stop while no process ran it. The lock must be held.
+/// Ends an import that was cancelled while no process ran it. The caller must hold the lock of imports.
 fn stop_left(
     connection: &mut PgConnection,
     id: i64,
@@ -149,7 +149,7 @@ fn finish(
             None => (ImportState::Succeeded, None, None),
         },
         Ok(state) => (state, None, None),
-        // It is left running, so that the next process continues it.
+        // The import keeps the state running, so that the next process continues it.
         Err(error @ (Error::Unavailable(_) | Error::Contention(_))) => return Err(error),
         Err(error) => (ImportState::Failed, Some(error.to_string()), Some(error)),
     };
@@ -181,7 +181,7 @@ fn finish(
     }
 }
 
-/// Returns why an import has failed that was read to its end: not a single row of it could be used.
+/// Returns an error message if every row of the import was refused: the import has failed then.
 fn refused_all(import: &Import) -> Option<String> {
     let report = import.report();
     let is_all = report.rows > 0 && report.refused == report.rows;
@@ -231,7 +231,7 @@ fn run(
         return Err(Error::invalid("file", message));
     }
     let options = import.options()?;
-    // What an earlier run settled holds for all of the file.
+    // The plan of an earlier run applies to the whole file.
     let is_settled = import.batches > 0 && import.form().is_some_and(|form| form.settled.is_some());
     if !is_settled {
         match look_at(db, import, &options, settings, &path) {
@@ -258,7 +258,7 @@ fn run(
     })
 }
 
-/// Looks at the whole file and settles how it is read.
+/// Analyzes the whole file and settles how it is read.
 fn look_at(
     db: &Db,
     import: &Import,
@@ -325,7 +325,7 @@ fn run_rows(
         connections.push(connection);
     }
     let (sender, receiver) = sync_channel(1);
-    // Gone when both writers are, so that the reader does not wait for a writer to receive.
+    // Dropped when both writers have ended, so that the reader does not wait for a writer to receive.
     let receiver = Arc::new(Mutex::new(receiver));
     std::thread::scope(|scope| {
         let writer = &writer;

@@ -1,5 +1,5 @@
-//! What a server does for imports besides running them: it continues imports of processes that died, and removes what is
-//! not needed any more.
+//! The work of a server for imports in the background: it continues imports of processes that died, and removes data
+//! that is not needed any more.
 
 use super::job::{self, Import, ImportState, forget_expired};
 use super::run::{ImportSettings, remove_file, try_run};
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 /// For how many days an import waits for its file.
 const WAITS: i64 = 1;
 
-/// Runs the oldest import that is queued or was left running, and whose file is in the spool of this machine. Returns `None`
-/// if there is no such import, or while another import runs.
+/// Runs the oldest import that is queued or interrupted and whose file is in the spool of this machine, or ends an
+/// interrupted import that was cancelled. Returns `None` if there is no such import, or if another import is running.
 ///
 /// # Errors
-/// Those of [`try_run`]; where the file was at fault, the import has failed and the next one can be run.
+/// Errors of [`try_run`]. If the file cannot be used, the import has failed and the next one can be run.
 pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Error> {
     let unfinished = db.run_here(job::list_unfinished)?;
     let next = unfinished.into_iter().find(|import| {
@@ -33,7 +33,7 @@ pub fn run_next(db: &Db, settings: &ImportSettings) -> Result<Option<Import>, Er
     }
 }
 
-/// Forgets what there was before imports that cannot be undone any more, ends those whose file never came, and removes
+/// Deletes the undo data of imports that cannot be undone any more, ends imports whose file never came, and removes
 /// files that are not needed any more.
 pub fn tidy(db: &Db, settings: &ImportSettings) -> Result<(), Error> {
     let now = settings.clock.now();

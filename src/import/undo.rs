@@ -26,10 +26,10 @@ use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 /// How many ids one statement takes.
 const AT_A_TIME: usize = 20_000;
 
-/// Asks for the undoing of an import, so that it is done whatever becomes of this process.
+/// Requests the undo of an import. The undo is done even if this process dies.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the import is not one that can be undone; [`Error::NotFound`].
+/// [`Error::Invalid`] if the import cannot be undone; [`Error::NotFound`].
 pub fn ask_to_undo(
     connection: &mut PgConnection,
     id: i64,
@@ -52,22 +52,22 @@ pub fn ask_to_undo(
     })
 }
 
-/// Undoes an import for which that was asked, unless another process is doing so or has done it. Returns `None` while
-/// another import runs or is undone: the caller tries again then.
+/// Undoes an import if its undo is still requested. Returns `None` if another import is running or being undone; the
+/// caller retries then.
 ///
 /// # Errors
-/// Those of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import; after
-/// any other failure the undo is tried again.
+/// Errors of [`undo`]. If the undo is refused, the request for it is dropped and the reason is stored with the import.
+/// After any other failure the undo is retried.
 pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
     let Some(mut lock) = SessionLock::take(db, AdvisoryLock::Import)? else {
         return Ok(None);
     };
-    // A refusal names people. It is stored in the transaction that found them, before any of them can be deleted.
+    // A refusal names subscribers. It is stored in the transaction that found them, before any of them can be deleted.
     let outcome = lock.connection.transaction(|connection| {
         lock_made(connection, id)?;
         lock_for_refresh(connection)?;
         let import = job::lock(connection, id)?;
-        // It is done, or was taken back, perhaps while this waited for the locks.
+        // The undo is done or was cancelled, perhaps while this waited for the locks.
         let Some(asked) = import.undo_asked_at else {
             return Ok(Outcome::NotAsked(import));
         };
@@ -93,14 +93,14 @@ pub fn undo_asked(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Option<Import>
     }
 }
 
-/// What became of an undoing.
+/// The outcome of an undo.
 enum Outcome {
     NotAsked(Import),
     Undone(Import),
     Refused(Error),
 }
 
-/// Whether an error says that undoing is not possible, and not that something broke.
+/// Whether an error means that the undo is not possible, rather than that it failed for another reason.
 fn is_refusal(error: &Error) -> bool {
     matches!(
         error,
@@ -108,7 +108,7 @@ fn is_refusal(error: &Error) -> bool {
     )
 }
 
-/// The text of a refusal, as a user error has it.
+/// Returns the text of a refusal, as in a user error.
 fn reason(refusal: &Error) -> String {
     let text = match refusal {
         Error::Invalid(problems) => {
@@ -137,14 +137,14 @@ pub fn undo_next(db: &Db, now: DateTime<Utc>) -> Result<Option<Import>, Error> {
 /// Undoes an import, in one transaction.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the import is not one that can be undone now, or if later changes would be lost, with their
-/// number and the first of them; [`Error::InUse`] if a segment asks about a group or a custom field that it made;
+/// [`Error::Invalid`] if the import cannot be undone now, or if later changes would be lost, with their number and the
+/// first of them; [`Error::InUse`] if a segment uses a group or a custom field that the import created;
 /// [`Error::NotFound`].
 pub fn undo(db: &Db, id: i64, now: DateTime<Utc>) -> Result<Import, Error> {
     undo_as(db, id, now, &Entry::of_system("undoImport", now))
 }
 
-/// The same, with what the audit log says of who asks for it.
+/// Does the same as [`undo`], with the entry of the caller for the audit log.
 ///
 /// # Errors
 /// As [`undo`].
@@ -164,7 +164,7 @@ pub fn undo_as(db: &Db, id: i64, now: DateTime<Utc>, entry: &Entry) -> Result<Im
     end(&mut lock, undone)
 }
 
-/// When something was asked for, and when it is done.
+/// When the undo was requested, and when it is done.
 #[derive(Debug, Clone, Copy)]
 struct Moments {
     asked: DateTime<Utc>,
@@ -204,7 +204,7 @@ fn undo_within(connection: &mut PgConnection, id: i64, moments: Moments) -> Resu
     )
 }
 
-/// Removes what an import that is undone does not need any more.
+/// Removes the file of an undone import.
 fn end(lock: &mut SessionLock, undone: Import) -> Result<Import, Error> {
     remove_file(&mut lock.connection, &undone)?;
     job::get(&mut lock.connection, undone.id)
@@ -245,7 +245,7 @@ fn created_ids(connection: &mut PgConnection, import: &Import) -> Result<Vec<i64
     Ok(ids)
 }
 
-/// Removes the subscribers that an import of events made.
+/// Removes the subscribers that an import of events created.
 fn remove_people(
     connection: &mut PgConnection,
     import: &Import,
@@ -300,7 +300,7 @@ fn undo_subscribers(
     unmake(connection, import)
 }
 
-/// Ends the memberships that the import added, but for those that were ended and begun again since.
+/// Ends the memberships that the import added, except those that were ended and begun again since.
 fn leave_groups(
     connection: &mut PgConnection,
     import_id: i64,
@@ -324,7 +324,8 @@ fn leave_groups(
     Ok(())
 }
 
-/// The statement that puts back rows as they were. The columns are those of the table, so that none is forgotten.
+/// Returns the statement that restores changed subscribers. It takes the columns from the table, so that none is
+/// forgotten.
 fn restore_sql() -> String {
     let columns = list_names();
     let old: Vec<String> = columns
@@ -340,7 +341,7 @@ fn restore_sql() -> String {
     )
 }
 
-/// Removes the groups and custom fields that the import made. Fails if one of them has been used since.
+/// Removes the groups and custom fields that the import created. Fails if one of them has been used since.
 fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let made = import.made();
     for id in made.groups {
@@ -380,10 +381,10 @@ fn unmake(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes the events that the import recorded, and makes the totals of their subscribers anew.
+/// Deletes the events that the import recorded, and recomputes the totals of their subscribers.
 fn undo_events(connection: &mut PgConnection, import: &Import) -> Result<(), Error> {
     let created = created_ids(connection, import)?;
-    // Totals are locked in the order of their key, all before the first is changed, as where events are recorded.
+    // All totals are locked in the order of their key before any is changed, as when events are recorded.
     diesel::sql_query(
         "SELECT FROM event_totals t JOIN (SELECT DISTINCT subscriber_id, name FROM events WHERE id = ANY($1)) e \
          USING (subscriber_id, name) ORDER BY t.subscriber_id, t.name FOR UPDATE OF t",

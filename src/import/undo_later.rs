@@ -1,4 +1,4 @@
-//! Whether undoing an import would lose what was changed after it.
+//! Checks whether undoing an import would lose later changes.
 
 use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 /// How many of the subscribers that prevent the undo are named.
 const NAMED: usize = 5;
 
-/// What was changed after the import.
+/// The subscribers who were changed after the import.
 #[derive(Default)]
 pub struct Later {
     count: i64,
@@ -44,7 +44,7 @@ impl Later {
         Ok(())
     }
 
-    /// Finds the subscribers whom the import added and who were changed, did something, or joined a group since.
+    /// Finds the subscribers whom the import added and who were changed, got events, or joined a group since.
     pub fn find_touched(
         &mut self,
         connection: &mut PgConnection,
@@ -81,10 +81,10 @@ impl Later {
             .extend(named.map(|row| format!("{} ({})", row.email, row.why)));
     }
 
-    /// Refuses to undo if something was found.
+    /// Fails if later changes were found.
     ///
     /// # Errors
-    /// [`Error::Invalid`] that names some of the people.
+    /// [`Error::Invalid`] with the addresses of some of the subscribers.
     pub fn refuse(self) -> Result<(), Error> {
         if self.count == 0 {
             return Ok(());

@@ -24,7 +24,7 @@ pub fn lock_subscribers(
     Ok(())
 }
 
-/// Takes the locks that deleting a group or a custom field takes, if the import made any: they come before those of
+/// Takes the locks for deleting groups and custom fields, if the import created any. They come before the locks of
 /// members and subscribers.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Rows that stop coming when their import is asked to stop.
+//! A source of rows that stops when its import is cancelled.
 
 use super::file::rows::Row;
 use super::file::table::RowSource;
@@ -10,27 +10,27 @@ use diesel::prelude::*;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How often the database is asked whether the import should stop.
+/// How often to poll the database for a cancellation.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// The rows of a file that is looked at, before batches ask between them.
+/// The rows of a file that is analyzed. No batch is written yet, so cancellation is checked between rows.
 pub(super) struct Watched<'w> {
     /// The rows.
     pub rows: &'w mut dyn RowSource,
-    /// The database, where a request to stop is stored.
+    /// The database, where a cancellation is stored.
     pub db: &'w Db,
     /// The import.
     pub import_id: i64,
-    /// How it is run.
+    /// How the import is run.
     pub settings: &'w ImportSettings,
-    /// When the database was last asked.
+    /// When the database was last polled.
     pub asked_at: Option<Instant>,
 }
 
 impl RowSource for Watched<'_> {
     /// # Errors
-    /// [`Error::Abandoned`] if the import was asked to stop; [`Error::Unavailable`] if the process is about to end; those of
-    /// the file.
+    /// [`Error::Abandoned`] if the import was cancelled; [`Error::Unavailable`] if the process is about to end; errors
+    /// of the file.
     fn next(&mut self) -> Result<Option<Row>, Error> {
         if self.asked_at.is_none_or(|at| at.elapsed() >= EVERY) {
             self.ask()?;

@@ -1,4 +1,4 @@
-//! Importing something that is at hand in one call: for the demo, benchmarks and tests.
+//! Imports a whole source in one call: for the demo, benchmarks and tests.
 
 use super::control;
 use super::file::spool::Spool;
@@ -14,12 +14,12 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long to wait before looking again whether another import has ended.
+/// How long to wait before checking again whether another import has ended.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Imports a CSV file of subscribers: adds new subscribers and changes existing ones, found by e-mail address.
-/// An empty cell leaves a value as it is. A file never raises a status that says not to address a person, unless a
-/// reason is given.
+/// An empty cell leaves a value as it is. A file does not re-subscribe people who unsubscribed, bounced or complained,
+/// unless a reason is given.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the file, its header or a group cannot be used.
@@ -34,8 +34,8 @@ pub fn import_subscribers(
     import_whole(db, source, &options, now, progress)
 }
 
-/// Imports a CSV file of events with the columns `email`, `event`, `occurred_at` and perhaps `value`, `dedupe_key` and
-/// `properties.*`.
+/// Imports a CSV file of events with the columns `email`, `event`, `occurred_at` and optionally `value`, `dedupe_key`
+/// and `properties.*`.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the file or its header cannot be used.
@@ -60,7 +60,7 @@ fn import_whole(
     let settings = ImportSettings {
         clock: Clock::standing_at(now),
         spool: Spool::new(std::env::temp_dir(), u64::MAX),
-        // Events have no identity of their own: cut off in the middle, what is at hand must leave none of them.
+        // Events have no identity of their own. They are one batch, so that an interrupted import leaves none of them.
         batch_rows: match options.kind() {
             ImportKind::Subscribers => BATCH_ROWS,
             ImportKind::Events => u64::MAX,
@@ -71,7 +71,7 @@ fn import_whole(
     let made = db.run_here(|connection| control::create(connection, options, "", Some(&file), now));
     let done = made.and_then(|import| wait_and_run(db, &import, &settings, &mut progress));
     if done.is_err() {
-        // No process will resume this import. The file is gone already if it was itself at fault.
+        // No process will resume this import. If the file cannot be used, it was removed already.
         let _ = std::fs::remove_file(&file.path);
     }
     let done = done?;

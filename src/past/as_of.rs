@@ -1,9 +1,10 @@
 //! Membership at any moment of the past: the present members, with every change since then undone.
 //!
-//! The moment of a change is the `as_of` of its refresh; between refreshes instant segments change too, and members are
-//! deleted. `position.rs` has the order of all these changes, which does not depend on clocks. Change rows keep the bare
-//! ids of deleted subscribers: counts of the past include them, lists of people do not. Changes are kept as long as the
-//! settings say. What is older is folded away, and a question about an older moment is refused.
+//! The time of a change in a refresh is the `as_of` of the refresh. Between refreshes instant segments change too, and
+//! members are deleted. `position.rs` defines the order of all these changes, which does not depend on clocks. Change
+//! rows keep the ids of deleted subscribers: counts of the past include them, lists of subscribers do not. Changes are
+//! kept as long as the settings say. Older changes are folded away, that is, deleted; a query for an earlier moment is
+//! refused.
 
 use super::position::{Place, last_refresh_at};
 use super::snapshot::in_snapshot;
@@ -25,13 +26,13 @@ use diesel::prelude::*;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What is known of each of some segments, or why it is not.
+/// The result for each of some segments, by id.
 pub type Each<T> = HashMap<i64, Result<T, Error>>;
 
-/// Returns how many members each of these segments had as of a moment, also those who were deleted since.
+/// Returns how many members each of these segments had as of a moment, including members who were deleted since.
 ///
 /// # Errors
-/// Those of the database. Of one segment [`Error::Invalid`] if the moment is longer ago than changes are kept.
+/// A segment has [`Error::Invalid`] if the moment is before the changes that are kept.
 pub fn count_members_as_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -47,10 +48,10 @@ pub fn count_members_as_of(
     })
 }
 
-/// Returns the members of a segment as of a moment, without those who were deleted since. Must run within a snapshot.
+/// Returns the members of a segment as of a moment, without members who were deleted since. Must run within a snapshot.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the moment is longer ago than changes are kept; those of the database.
+/// [`Error::Invalid`] if the moment is in the future or before the changes that are kept.
 pub fn members_as_of(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -62,8 +63,8 @@ pub fn members_as_of(
     found.remove(&segment_id).unwrap_or(Ok(IdSet::default()))
 }
 
-/// Finds a page of the members of each of these segments as of a moment that fit a narrowing now, and how many they are
-/// in all.
+/// Finds for each of these segments a page of the members as of a moment who fit a narrowing now. Also returns how many
+/// there are in all.
 ///
 /// # Errors
 /// As [`count_members_as_of`].
@@ -94,7 +95,7 @@ pub fn find_members_as_of(
     })
 }
 
-/// Returns the members of each of these segments as of a moment, without those who were deleted since.
+/// Returns the members of each of these segments as of a moment, without members who were deleted since.
 fn people_as_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -109,7 +110,7 @@ fn people_as_of(
     Ok(members)
 }
 
-/// Returns the members of each of these segments as of a moment, also those who were deleted since.
+/// Returns the members of each of these segments as of a moment, including members who were deleted since.
 fn everybody_as_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -132,7 +133,7 @@ fn everybody_as_of(
     Ok(found)
 }
 
-/// Checks that a moment is past: the members of a later one are not known yet.
+/// Checks that a moment is not in the future: the members of a future moment are not known yet.
 ///
 /// # Errors
 /// [`Error::Invalid`] if it is later than `now`.
@@ -165,7 +166,7 @@ pub(super) fn folded_through(connection: &mut PgConnection) -> Result<i64, Error
         .first(connection)?)
 }
 
-/// Keeps the segments that had been filled by their place: before that they were empty.
+/// Keeps only the segments that had been filled at their place. The others were still empty there.
 fn keep_filled(
     connection: &mut PgConnection,
     mut places: HashMap<i64, Place>,
@@ -176,7 +177,7 @@ fn keep_filled(
     Ok(places)
 }
 
-/// Whether a segment had been filled by the end of a refresh.
+/// Returns whether a segment had been filled by the end of a refresh.
 pub(super) fn is_filled(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -187,7 +188,7 @@ pub(super) fn is_filled(
     Ok(!filled.is_empty())
 }
 
-/// Returns the members of a segment after a refresh, also those who were deleted since.
+/// Returns the members of a segment after a refresh, including members who were deleted since.
 pub(super) fn members_after(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -199,8 +200,8 @@ pub(super) fn members_after(
     Ok(found.unwrap_or_default())
 }
 
-/// Returns the members of segments at places where they had been filled, also those who were deleted since: the present
-/// ones, with every later change undone.
+/// Returns the members of segments at places where they had been filled, including members who were deleted since.
+/// These are the present members, with every later change undone.
 fn members_at(
     connection: &mut PgConnection,
     places: &HashMap<i64, Place>,
@@ -211,8 +212,8 @@ fn members_at(
     Ok(members)
 }
 
-/// Undoes the changes of each segment after its place, up to those of a refresh. A deletion is undone like any other
-/// change.
+/// Undoes the changes of each segment after its place, up to and including those of the refresh `through`. A deletion
+/// is undone like any other change.
 pub(super) fn undo(
     connection: &mut PgConnection,
     places: &HashMap<i64, Place>,
@@ -223,7 +224,7 @@ pub(super) fn undo(
         return Ok(());
     };
     let ids: Vec<i64> = places.keys().copied().collect();
-    // Some of what is read is before the place of its own segment.
+    // Some rows that are read are before the place of their segment.
     let mut flip = |segment: i64, change: Place, ids: &mut dyn Iterator<Item = i64>| {
         if places.get(&segment).is_some_and(|place| *place < change) {
             let set = members.entry(segment).or_default();
@@ -326,10 +327,10 @@ pub(crate) fn find_first_fill(
         .collect())
 }
 
-/// Folds away the changes of refreshes whose `as_of` is before a moment; returns how many rows went.
+/// Deletes the changes of refreshes whose `as_of` is before a moment. Returns how many rows it deleted.
 pub fn fold_history(connection: &mut PgConnection, before: DateTime<Utc>) -> Result<usize, Error> {
     connection.transaction(|connection| {
-        // Not simply those before the moment: a refresh may have run by another clock than those before it.
+        // The cut is at an id, not at a time: a refresh may have run by another clock than the refreshes before it.
         let succeeded = refreshes::table.filter(refreshes::state.eq("succeeded"));
         let first_kept: Option<i64> = succeeded
             .filter(refreshes::as_of.ge(before))

@@ -1,4 +1,4 @@
-//! Who joined and left a segment from one refresh to the next.
+//! The subscribers who joined and left a segment from one refresh to the next.
 
 use super::as_of::{
     deleted_since, find_first_fill, folded_through, ids_of, is_filled, members_after, undo,
@@ -14,22 +14,22 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-/// Who joined a segment, who left it, and which members were deleted.
+/// The subscribers who joined a segment, who left it, and who were deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// Who was not a member before and was after it.
+    /// Subscribers who were not members before and were members after.
     pub joined: IdSet,
-    /// Who was a member before and was not after it.
+    /// Subscribers who were members before and were not members after.
     pub left: IdSet,
-    /// Who was a member before and does not exist any more.
+    /// Members before who do not exist any more.
     pub deleted: IdSet,
 }
 
-/// Finds who joined a segment and who left it in a refresh itself, also those who were deleted since. Must run within
-/// a snapshot.
+/// Finds the subscribers who joined or left a segment in the refresh itself, including subscribers who were deleted
+/// since. Must run within a snapshot.
 ///
 /// # Errors
-/// [`Error::Resync`] if the refresh is longer ago than changes are kept; those of the database.
+/// [`Error::Resync`] if the refresh is before the changes that are kept.
 pub fn changed_in(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -61,9 +61,9 @@ pub fn changed_in(
     Ok(changed)
 }
 
-/// Finds how the members after a refresh of a segment differ from those after the refresh of the segment before it.
-/// Subscribers who were deleted by now are in `deleted` if they were members before, and nowhere if they joined. Must
-/// run within a snapshot.
+/// Finds how the members of a segment after a refresh differ from those after the segment's previous refresh. Deleted
+/// members are in `deleted` if they were members before; subscribers who joined and were deleted since are left out.
+/// Must run within a snapshot.
 ///
 /// # Errors
 /// As [`changed_in`].
@@ -79,7 +79,7 @@ pub fn changed_through(
         .first(connection)?;
     let mut previous = previous.unwrap_or_default();
     if !is_filled(connection, segment_id, previous)? {
-        // It was empty until now, whatever of that time is kept.
+        // The segment was empty until now, even if the changes of that time are not kept.
         previous = refresh_id - 1;
     }
     if previous < folded_through(connection)? {
@@ -111,10 +111,10 @@ pub fn changed_through(
     Ok(changed)
 }
 
-/// Lists a page of one side of [`changed_through`], and says how many they are in all.
+/// Lists a page of the subscribers that `side` picks from [`changed_through`]. Also returns how many there are in all.
 ///
 /// # Errors
-/// As there.
+/// As [`changed_through`].
 pub fn list_changed(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
@@ -129,7 +129,7 @@ pub fn list_changed(
     })
 }
 
-/// Lists a page of the ids of the members who were deleted, ascending, and says how many they are in all.
+/// Lists a page of the ids of the members who were deleted, ascending. Also returns how many there are in all.
 ///
 /// # Errors
 /// As [`changed_through`].

@@ -1,5 +1,5 @@
-//! Who joined or left a segment in a refresh, in stretches of ids: reading a thousand of a million people reads the chunks
-//! that these are in, and not the others.
+//! The subscribers who joined or left a segment in a refresh, in ranges of ids. To list a thousand of a million
+//! subscribers, only the chunks with this thousand are read.
 
 use super::as_of::{find_first_fill, folded_through, ids_of};
 use super::position::too_old;
@@ -13,24 +13,24 @@ use diesel::dsl::max;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 
-/// How many chunks are read at first, and how many at most where the first ones have too few people: 64 chunks are a
+/// How many chunks are read at first, and how many at most if the first ones have too few subscribers: 64 chunks are a
 /// mebibyte of bits.
 const CHUNKS: (usize, usize) = (4, 64);
 
 /// The two directions of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Those who joined.
+    /// Subscribers who joined.
     Joined,
-    /// Those who left.
+    /// Subscribers who left.
     Left,
 }
 
-/// Lists those who joined or left a segment in a refresh itself, at most `limit` of them, ascending from the id `from`.
-/// Those who were deleted since may be among them. Must run within a snapshot.
+/// Lists the subscribers who joined or left a segment in the refresh itself, at most `limit` of them, ascending from
+/// the id `from`. They may include subscribers who were deleted since. Must run within a snapshot.
 ///
 /// # Errors
-/// [`Error::Resync`] if the refresh is longer ago than changes are kept; those of the database.
+/// [`Error::Resync`] if the refresh is before the changes that are kept.
 pub fn list_changed_in(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
@@ -46,7 +46,7 @@ pub fn list_changed_in(
     let is_first_fill = first.get(&segment_id) == Some(&refresh_id);
     match (is_first_fill, side) {
         (true, Side::Joined) => list_filled(connection, segment_id, refresh_id, from, limit),
-        // Before it the segment was empty.
+        // Before its first fill the segment was empty.
         (true, Side::Left) => Ok(Vec::new()),
         (false, side) => list_changed(connection, (segment_id, refresh_id), side, from, limit),
     }
@@ -78,7 +78,7 @@ fn list_filled(
     Ok(found)
 }
 
-/// Lists one side of a change that is stored.
+/// Lists the subscribers who joined or left, from the stored changes.
 fn list_changed(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
@@ -124,14 +124,15 @@ fn chunk_of(id: i64) -> Option<i32> {
 
 /// The members of a segment in some chunks.
 struct Members {
-    /// Ascending.
+    /// The numbers of the chunks, ascending.
     chunks: Vec<i32>,
     /// The bits of these chunks, one chunk after the other.
     bits: IdSet,
 }
 
 impl Members {
-    /// Reads the members after a refresh in chunks, which ascend: the present ones, with every later change undone.
+    /// Reads the members in these chunks after a refresh: the present members, with every later change undone. The
+    /// chunks must ascend.
     fn after(
         connection: &mut PgConnection,
         segment_id: i64,
@@ -213,7 +214,7 @@ impl Members {
         Ok(())
     }
 
-    /// Returns where the bit of an id is, or `None` if the id is of another chunk.
+    /// Returns the place of the bit of an id, or `None` if the id is in another chunk.
     fn place(&self, id: i64) -> Option<i64> {
         let number = self.chunks.binary_search(&chunk_of(id)?).ok()?;
         Some(i64::try_from(number).ok()? * CHUNK_IDS + id % CHUNK_IDS)
@@ -230,7 +231,7 @@ impl Members {
             .is_some_and(|place| self.bits.contains(place))
     }
 
-    /// Lists at most this many ids, ascending from one.
+    /// Lists at most `limit` ids, ascending from the id `from`.
     fn list(&self, from: i64, limit: usize) -> Vec<i64> {
         let first = self.place(from).unwrap_or_default();
         let places = self.bits.list_between(first, i64::MAX, false, limit);

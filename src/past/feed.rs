@@ -1,4 +1,4 @@
-//! What is new: the newest refreshes, and what changed a segment, one change after the other.
+//! The newest refreshes, and the changes of a segment, one after the other.
 //!
 //! A listener remembers the position after the last change that it received (`position.rs`) and misses nothing after it,
 //! whichever process made the changes.
@@ -16,17 +16,17 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 
-/// How many refreshes are looked at together. More than that never end between two looks.
+/// How many refreshes are read together. No more than that end between two polls.
 const NEWEST: i64 = 20;
 
-/// The newest refreshes, oldest first, and what came between them.
+/// The newest refreshes, oldest first, and the last changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Newest {
-    /// Their rows.
+    /// The rows of the refreshes.
     pub refreshes: Vec<Refresh>,
     /// The id of the last change between refreshes; 0 if there was none.
     pub last_between: i64,
-    /// The last row of the log of changes; 0 if there is none.
+    /// The number of the last row of the log of changes; 0 if there is none.
     pub last_change: i64,
 }
 
@@ -40,8 +40,8 @@ impl Newest {
         }
     }
 
-    /// Returns what is new to a listener that has seen a refresh and those before it: the refreshes after it, and the
-    /// refresh itself if it has gone on since.
+    /// Returns the refreshes that are new to a listener who has seen the refresh `seen` and those before it: all later
+    /// refreshes, and `seen` itself if it has made progress.
     pub fn list_news(&self, seen: Option<&Refresh>) -> Vec<Refresh> {
         let is_new = |refresh: &&Refresh| {
             seen.is_none_or(|seen| refresh.id > seen.id || refresh.is_later_than(seen))
@@ -51,7 +51,7 @@ impl Newest {
 }
 
 impl Refresh {
-    /// Whether this is the same refresh at a later time.
+    /// Returns whether this is the same refresh at a later time.
     fn is_later_than(&self, seen: &Refresh) -> bool {
         self.id == seen.id
             && seen.state == RefreshState::Running
@@ -75,39 +75,40 @@ pub fn find_newest(connection: &mut PgConnection) -> Result<Newest, Error> {
     })
 }
 
-/// What changed a segment: a refresh, or changes between refreshes.
+/// A change of a segment: in a refresh, or between refreshes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentChange {
-    /// The refresh, if it was one.
+    /// The refresh, if the change was in one.
     pub refresh: Option<Refresh>,
     /// The `as_of` of the refresh, or when the last of the changes happened.
     pub at: DateTime<Utc>,
-    /// Who joined, who left and who was deleted, also those who joined or left and were deleted since.
+    /// The subscribers who joined, left or were deleted. Includes subscribers who joined or left and were deleted
+    /// since.
     pub changed: Changed,
-    /// The position after it.
+    /// The position after the change.
     pub position: Position,
 }
 
-/// What comes after a position.
+/// The result of a search for the next change after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// A change of the segment.
     Change(Box<SegmentChange>),
-    /// Nothing that changed the segment, up to this position.
+    /// No change of the segment up to this position.
     Nothing(Position),
 }
 
-/// Finds the first change of who is in a segment after a position.
+/// Finds the first change of the members of a segment after a position.
 ///
 /// # Errors
-/// [`Error::NotFound`] if the segment is gone; [`Error::Resync`] if the position is not one of this history or longer
-/// ago than changes are kept; those of the database.
+/// [`Error::NotFound`] if the segment is deleted. [`Error::Resync`] if the position is not in this history, or is
+/// before the changes that are kept.
 pub fn find_next_change(
     connection: &mut PgConnection,
     segment_id: i64,
     after: Position,
 ) -> Result<Next, Error> {
-    // One snapshot: a refresh that ends between two questions must not be taken for one that came later.
+    // One snapshot: a refresh that ends between two queries must not be taken for a later one.
     in_snapshot(connection, |connection| {
         let segment = segments::table.find(segment_id);
         if !select(exists(segment)).get_result(connection)? {
@@ -155,7 +156,8 @@ fn find_refresh(
 /// How many changes between refreshes are reported together.
 const TOGETHER: i64 = 1_000;
 
-/// Finds the next changes between refreshes, those before a refresh: either deletions, or what was followed at once.
+/// Finds the next changes between refreshes that are before the refresh `before`: either deletions, or changes that the
+/// follower wrote.
 fn find_between(
     connection: &mut PgConnection,
     segment_id: i64,
@@ -173,7 +175,7 @@ fn find_between(
     }
 }
 
-/// A change that was followed at once.
+/// A change that the follower wrote.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = instant_changes, check_for_backend(diesel::pg::Pg))]
 struct FollowedRow {
@@ -258,7 +260,7 @@ fn gather_followed(after: Position, rows: Vec<FollowedRow>, end: i64) -> Option<
     gathered
 }
 
-/// Gathers deletions with ids before `end`: the first row, and more while they have few members.
+/// Gathers deletions with ids before `end`: the first row, and more rows as long as they have few members.
 fn gather_deletions(
     after: Position,
     rows: Vec<DeletionRow>,

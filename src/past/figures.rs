@@ -1,4 +1,4 @@
-//! Figures of the whole database for those who watch over it: cheap enough to be asked every few seconds.
+//! Figures of the whole database for monitoring. They are cheap enough to be read every few seconds.
 
 use crate::audience::status_count::count_everybody;
 use crate::db::schema::{refreshes, touches};
@@ -21,9 +21,9 @@ pub struct DatabaseFigures {
     pub subscribers: Vec<(&'static str, i64)>,
     /// When a refresh last succeeded.
     pub last_refresh: Option<DateTime<Utc>>,
-    /// The oldest change that instant segments have not followed.
+    /// The id of the oldest touch that the follower has not followed.
     pub oldest_waiting: Option<i64>,
-    /// The newest change that they have to follow, followed or not.
+    /// The id of the newest touch, followed or not.
     pub newest_touch: Option<i64>,
 }
 

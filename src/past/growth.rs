@@ -1,4 +1,4 @@
-//! Growth: how many members a segment had, joined and left, stretch by stretch.
+//! Growth: how many members a segment had, and how many joined and left, period by period.
 
 use super::as_of::Each;
 use crate::audience::setting;
@@ -9,27 +9,27 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Timestamptz};
 use std::collections::HashMap;
 
-/// What a stretch of time did to a segment.
+/// The growth of a segment in a period.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct GrowthPoint {
-    /// The first instant of the stretch; of a single refresh its `as_of`.
+    /// The start of the period; for a single refresh, its `as_of`.
     #[diesel(sql_type = Timestamptz)]
     pub start: DateTime<Utc>,
-    /// How many members there were at its end.
+    /// How many members there were at the end of the period.
     #[diesel(sql_type = BigInt)]
     pub member_count: i64,
-    /// How many joined within it.
+    /// How many joined within the period.
     #[diesel(sql_type = BigInt)]
     pub joined: i64,
-    /// How many left within it.
+    /// How many left within the period.
     #[diesel(sql_type = BigInt)]
     pub left: i64,
-    /// How many members were deleted within it.
+    /// How many members were deleted within the period.
     #[diesel(sql_type = BigInt)]
     pub deleted: i64,
 }
 
-/// How long the stretches are.
+/// The length of the periods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrowthStep {
     /// Each refresh by itself.
@@ -42,15 +42,15 @@ pub enum GrowthStep {
     Month,
 }
 
-/// The most points of a growth.
+/// The largest number of points of a growth.
 pub const MAX_GROWTH_POINTS: i64 = 1_000;
 
-/// Tells how each of these segments grew: one point for each stretch with a refresh, oldest first, of the refreshes whose
-/// `as_of` lies in a half-open range. What happened between two refreshes counts with the later one, so that the members
-/// of a point are those of the point before it, plus who joined, minus who left and who was deleted.
+/// Returns the growth of each of these segments: one point for each period with a refresh, oldest first. Only refreshes
+/// whose `as_of` lies in a half-open range count. What happened between two refreshes counts with the later one. The
+/// member count of a point is therefore that of the point before it, plus joins, minus leaves and deletions.
 ///
 /// # Errors
-/// Those of the database. Of one segment [`Error::Invalid`] if there are more than 1,000 points.
+/// A segment has [`Error::Invalid`] if it has more than 1,000 points.
 pub fn list_growths(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -92,7 +92,7 @@ pub fn list_growths(
     let mut points: HashMap<i64, Vec<GrowthPoint>> = HashMap::new();
     for row in rows {
         let mut point = row.point;
-        // The first stretch of all begins before the first moment in zones west of Greenwich.
+        // In zones west of Greenwich, the very first period begins before the first supported time.
         point.start = clamp_moment(point.start);
         points.entry(row.segment_id).or_default().push(point);
     }

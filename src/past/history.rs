@@ -1,4 +1,4 @@
-//! What refreshes did: their rows, and the state of a segment that follows from them.
+//! The rows of refreshes and what they did to segments, and the state of a segment that follows from them.
 
 use super::position::check_refresh;
 use crate::audience::paged_list::{PagedList, fill_pages};
@@ -34,7 +34,7 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// How much of the audience has been evaluated, from 0 to 1.
+    /// Returns how much of the audience has been evaluated, from 0 to 1.
     pub fn progress(&self) -> f64 {
         match self.state {
             RefreshState::Succeeded => 1.0,
@@ -44,14 +44,14 @@ impl Refresh {
     }
 }
 
-/// How far a refresh is.
+/// The state of a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshState {
     /// It is running.
     Running,
-    /// The members are those of its `as_of`.
+    /// It ended, and the members are those of its `as_of`.
     Succeeded,
-    /// Nothing of it was kept.
+    /// It failed, and nothing of it was kept.
     Failed,
 }
 
@@ -97,12 +97,12 @@ pub struct SegmentRefresh {
 }
 
 impl SegmentRefresh {
-    /// Why the rule could not be evaluated; empty if it could.
+    /// Returns why the rule could not be evaluated, or an empty list if it could.
     pub fn problems(&self) -> Vec<Problem> {
         serde_json::from_value(self.problems.clone()).unwrap_or_default()
     }
 
-    /// Whether it gave the segment the members of that version of its rule.
+    /// Returns whether the refresh gave the segment the members of this version of its rule.
     pub fn is_of(&self, definition_version: i32) -> bool {
         self.definition_version == definition_version && self.problems().is_empty()
     }
@@ -143,7 +143,7 @@ pub fn find_last_refreshes(
     connection: &mut PgConnection,
     segment_ids: &[i64],
 ) -> Result<HashMap<i64, (Refresh, SegmentRefresh)>, Error> {
-    // Each is looked up by itself: a segment may have thousands of refreshes.
+    // Each segment is looked up by itself, because it may have thousands of refreshes.
     let is_last = sql::<Bool>(
         "(segment_refreshes.segment_id, segment_refreshes.refresh_id) IN (SELECT last.segment_id, last.refresh_id FROM unnest(",
     );
@@ -225,7 +225,7 @@ pub fn list_segment_refreshes(
     Ok(by_refresh)
 }
 
-/// Lists the segments whose rule, or whose meaning in the present time zone, is newer than their members.
+/// Lists the ids of the segments whose rule or time zone is newer than their members.
 pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     let refreshed = segment_refreshes::table
         .filter(segment_refreshes::segment_id.eq(segments::id))
@@ -239,11 +239,11 @@ pub fn list_pending_segment_ids(connection: &mut PgConnection) -> Result<Vec<i64
         .load(connection)?)
 }
 
-/// Lists a page of the refreshes of each of these segments, newest first, with what each did to it. The keys are ids with
-/// tokens.
+/// Lists a page of the refreshes of each of these segments, newest first, with what each refresh did to the segment.
+/// The keys of the page are refresh ids with tokens.
 ///
 /// # Errors
-/// [`Error::Resync`] if a key is not one of this history; those of the database.
+/// [`Error::Resync`] if a key is not in this history.
 pub fn list_refreshes_of(
     connection: &mut PgConnection,
     segment_ids: &[i64],

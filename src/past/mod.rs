@@ -1,4 +1,4 @@
-//! The past of membership: who was a member at a moment, who joined and left, and how far a client has read.
+//! Past memberships: the members at a moment, who joined and left, and how far a client has read.
 
 pub(crate) mod as_of;
 pub(crate) mod changed;

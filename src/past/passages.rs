@@ -1,4 +1,5 @@
-//! Passages: when a subscriber joined segments and left them, put together from the changes in refreshes and between them.
+//! Passages are membership changes: when a subscriber joined segments and left them, assembled from the changes in
+//! refreshes and between them.
 
 use super::as_of::find_first_fill;
 use super::snapshot::in_snapshot;
@@ -13,14 +14,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Timestamptz};
 use std::collections::{HashMap, HashSet};
 
-/// A subscriber who joined a segment or left it.
+/// A membership change: a subscriber joined a segment or left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
     /// The segment.
     pub segment_id: i64,
-    /// The place among all changes, whatever any clock said.
+    /// The place among all changes, which does not depend on clocks.
     pub place: (i64, i64),
-    /// The refresh in which it happened; none if the segment followed a change of the subscriber at once.
+    /// The refresh in which it happened; `None` if the follower wrote it between refreshes.
     pub refresh_id: Option<i64>,
     /// The `as_of` of the refresh, or the moment for which the change was followed.
     pub at: DateTime<Utc>,
@@ -43,7 +44,7 @@ pub fn list_passages(
     })
 }
 
-/// As [`list_passages`], for a caller who is in a snapshot already.
+/// Like [`list_passages`], for callers that are in a snapshot already.
 pub fn passages_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -102,7 +103,7 @@ fn date_passages(
 #[derive(Clone, Copy)]
 struct Change {
     refresh_id: i64,
-    /// If after it: the number of the change, and when it was.
+    /// For a change after the refresh: its number and its time.
     instant: Option<(i64, DateTime<Utc>)>,
 }
 
@@ -114,7 +115,7 @@ impl Change {
         }
     }
 
-    /// The place among all changes, whatever any clock said.
+    /// The place among all changes, which does not depend on clocks.
     fn place(&self) -> (i64, i64) {
         (
             self.refresh_id,
@@ -146,11 +147,11 @@ fn dates_of<'c>(
     Ok(dates.into_iter().collect())
 }
 
-/// What is known of one subscriber and one segment.
+/// The membership of one subscriber in one segment.
 #[derive(Default)]
 struct Known {
     is_member: bool,
-    /// Its changes, newest first.
+    /// The changes of the membership, newest first.
     changes: Vec<Change>,
 }
 
@@ -202,8 +203,8 @@ fn memberships_of(
     .load(connection)?)
 }
 
-/// Adds the changes that refreshes made. They are read segment by segment and chunk by chunk, so that those of one are in
-/// memory at a time.
+/// Adds the changes that refreshes made. They are read segment by segment and chunk by chunk, so that only the changes
+/// of one are in memory at a time.
 fn add_changes_in_refreshes(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
@@ -226,7 +227,7 @@ fn add_changes_in_refreshes(
         by_chunk.entry(chunk).or_default().push(*id);
     }
     let chunks: Vec<i32> = by_chunk.keys().copied().collect();
-    // Segment by segment along the index, which begins with them.
+    // Segment by segment, because the index begins with the segment.
     let rows = statement(
         "SELECT s.id AS segment_id, asked.chunk, c.refresh_ids, c.changes FROM segments s CROSS JOIN unnest($1) AS asked (chunk) \
          CROSS JOIN LATERAL (SELECT array_agg(refresh_id) AS refresh_ids, array_agg(changed) AS changes \
@@ -252,8 +253,8 @@ fn add_changes_in_refreshes(
     Ok(())
 }
 
-/// Finds since when members have been members of segments: for each (segment, subscriber) pair that is a membership
-/// as of a moment, or now, and of which that is known.
+/// Finds when memberships began. Each pair is a segment and a subscriber who is a member as of a moment, or now. Pairs
+/// whose beginning is not known are left out.
 pub fn find_joined_at(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],
@@ -262,7 +263,7 @@ pub fn find_joined_at(
     in_snapshot(connection, |connection| joined_at_of(connection, pairs, at))
 }
 
-/// As [`find_joined_at`], for a caller who is in a snapshot already.
+/// Like [`find_joined_at`], for callers that are in a snapshot already.
 pub fn joined_at_of(
     connection: &mut PgConnection,
     pairs: &[(i64, i64)],
@@ -389,7 +390,7 @@ fn last_refreshes(
         let ids = changed
             .iter()
             .map(|place| chunk * CHUNK_IDS + i64::from(*place));
-        // Whichever are fewer are looked for among the others.
+        // Look for the fewer ids among the others.
         let found: Vec<i64> = if changed.len() < waiting.len() {
             ids.filter(|id| waiting.contains(id)).collect()
         } else {

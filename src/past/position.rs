@@ -1,11 +1,12 @@
-//! Positions: how far a client has read the history of changes, and whether that history is still this one.
+//! Positions: how far a client has read the history of changes, and whether the database still has that history.
 //!
 //! Changes have one order: refreshes by id, and between two refreshes the changes that instant segments followed and the
 //! deletions, by an id from one sequence. All are written under one lock, so that they become visible in that order and
 //! nothing ever appears before a position that was read.
 //!
 //! A restored backup goes back in that order and then gives the same ids to other changes. Every refresh and every
-//! change between refreshes therefore has a random token, and a position carries the token of the last one before it.
+//! change between refreshes therefore has a random token, and a position carries the token of the last refresh or
+//! change before it.
 
 use super::snapshot::in_snapshot;
 use crate::db::schema::{history, instant_changes, refreshes, segment_deletions};
@@ -37,12 +38,12 @@ pub struct Position {
     pub history: Option<i64>,
 }
 
-/// From where a client wants to follow changes.
+/// Where a client wants to begin to follow changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// From now on.
     Now,
-    /// After the last refresh that is known.
+    /// After the last refresh that the client knows.
     Refresh(i64),
     /// After a position.
     Position(Position),
@@ -51,7 +52,7 @@ pub enum Start {
 /// Returns the position to follow from.
 ///
 /// # Errors
-/// [`Error::Resync`] if changes cannot be followed from there; those of the database.
+/// [`Error::Resync`] if changes cannot be followed from there.
 pub fn find_start(connection: &mut PgConnection, start: Start) -> Result<Position, Error> {
     in_snapshot(connection, |connection| {
         let position = match start {
@@ -65,14 +66,14 @@ pub fn find_start(connection: &mut PgConnection, start: Start) -> Result<Positio
 }
 
 impl Place {
-    /// The place right after a refresh.
+    /// Returns the place right after a refresh.
     pub fn after_refresh(refresh: i64) -> Place {
         let between = 0;
         Place { refresh, between }
     }
 
-    /// Returns the place in the history of each of these segments as of a moment: after the last refresh whose `as_of` is
-    /// not later, and after what was changed between it and the next by then.
+    /// Returns the place in the history of each of these segments as of a moment: after the last refresh whose `as_of`
+    /// is not later, and after the changes since that refresh that are not later either.
     pub fn as_of(
         connection: &mut PgConnection,
         segment_ids: &[i64],
@@ -105,7 +106,7 @@ impl Place {
     }
 }
 
-/// Returns the last refresh whose `as_of` is not later than a moment; 0 if there was none.
+/// Returns the id of the last refresh whose `as_of` is not later than a moment, or 0 if there is none.
 pub(super) fn last_refresh_at(
     connection: &mut PgConnection,
     at: DateTime<Utc>,
@@ -119,7 +120,7 @@ pub(super) fn last_refresh_at(
 }
 
 impl Position {
-    /// Returns the position after everything that there is now. Must run within a snapshot.
+    /// Returns the position after all changes that exist now. Must run within a snapshot.
     pub fn now(connection: &mut PgConnection) -> Result<Position, Error> {
         let after_refresh = Position::after_newest(connection, i64::MAX)?;
         let last = last_between(connection)?;
@@ -134,7 +135,7 @@ impl Position {
     /// Returns the position of a client that names only the last refresh it knows, which may have failed or still run.
     ///
     /// # Errors
-    /// [`Error::Resync`] if there is no such refresh; those of the database.
+    /// [`Error::Resync`] if there is no such refresh.
     fn of_known_refresh(connection: &mut PgConnection, refresh_id: i64) -> Result<Position, Error> {
         let known: Option<i64> = refreshes::table
             .find(refresh_id)
@@ -147,7 +148,7 @@ impl Position {
         Position::after_newest(connection, refresh_id)
     }
 
-    /// The position right after the newest refresh that has succeeded, of those up to an id.
+    /// Returns the position right after the newest refresh that has succeeded, of the refreshes up to an id.
     fn after_newest(connection: &mut PgConnection, last: i64) -> Result<Position, Error> {
         let newest: Option<(i64, i64)> = refreshes::table
             .filter(refreshes::state.eq("succeeded"))
@@ -174,10 +175,10 @@ impl Position {
         }
     }
 
-    /// Makes sure that the position is one of the history of this database, and that all changes after it are kept.
+    /// Checks that the position is in the history of this database, and that all changes after it are kept.
     ///
     /// # Errors
-    /// [`Error::Resync`] if not; those of the database.
+    /// [`Error::Resync`] if not.
     pub fn check(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let Place { refresh, between } = self.place;
         let (history, folded): (i64, i64) = history::table
@@ -205,10 +206,10 @@ impl Position {
     }
 }
 
-/// Makes sure that a refresh with this token is in the history of this database.
+/// Checks that a refresh with this token is in the history of this database.
 ///
 /// # Errors
-/// [`Error::Resync`] if not; those of the database.
+/// [`Error::Resync`] if not.
 pub fn check_refresh(
     connection: &mut PgConnection,
     refresh_id: i64,
@@ -225,12 +226,12 @@ pub fn check_refresh(
     }
 }
 
-/// The error for a position or refresh whose later changes are not kept any more.
+/// Returns the error for a position or refresh whose later changes are not kept any more.
 pub fn too_old() -> Error {
     Error::Resync("the changes after the position are no longer kept".to_owned())
 }
 
-/// The error for a position that is not one of the history of this database.
+/// Returns the error for a position that is not in the history of this database.
 pub fn unknown() -> Error {
     Error::Resync(
         "the position is not one of this database: it is from another server, or a backup was restored"
@@ -238,7 +239,7 @@ pub fn unknown() -> Error {
     )
 }
 
-/// Returns the id of the last change between refreshes; 0 if there was none.
+/// Returns the id of the last change between refreshes, or 0 if there is none.
 pub fn last_between(connection: &mut PgConnection) -> Result<i64, Error> {
     let followed: Option<i64> = instant_changes::table
         .select(max(instant_changes::id))

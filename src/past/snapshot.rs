@@ -3,10 +3,10 @@
 use crate::error::Error;
 use diesel::PgConnection;
 
-/// Runs a question over one snapshot, so that members and changes belong together.
+/// Runs queries in one snapshot, so that members and changes fit together.
 ///
 /// # Errors
-/// Those of the question and of the database.
+/// Errors of `ask`.
 pub fn in_snapshot<T>(
     connection: &mut PgConnection,
     ask: impl FnOnce(&mut PgConnection) -> Result<T, Error>,

@@ -26,7 +26,8 @@ pub fn refresh_asked(
 /// Refreshes segments as of the moment to which the clock of the settings is set.
 ///
 /// # Errors
-/// As [`refresh_asked`], and [`Error::Invalid`] if the moment is before the last refresh.
+/// As [`refresh_asked`], and [`Error::Invalid`] if the moment is before the last refresh or the last change that was
+/// followed.
 pub fn refresh_as_of(
     db: &Db,
     selection: &Selection,

@@ -1,4 +1,4 @@
-//! Comparing: what the rules of a refresh say about a chunk, beside the members that are stored.
+//! Compares the members of a chunk, as the rules of a refresh say, with the stored members.
 
 use crate::error::Error;
 use crate::evaluate::{Plan, combine};

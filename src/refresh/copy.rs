@@ -11,20 +11,20 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Text, Timestamptz};
 
-/// What to copy where.
+/// A copy of the members of a segment into a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentCopy {
     /// The key of the segment.
     pub segment: String,
     /// The key of the group.
     pub group: String,
-    /// Whether the group is made if it does not exist.
+    /// Whether the group is created if it does not exist.
     pub create_group: bool,
-    /// The moment whose members are copied; the stored members if absent.
+    /// The moment whose members are copied. If absent, the stored members are copied.
     pub as_of: Option<DateTime<Utc>>,
 }
 
-/// What a copy did.
+/// The result of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     /// The group.
@@ -40,8 +40,8 @@ pub struct Copied {
 /// [`fill_pending`](super::fill_pending).
 ///
 /// # Errors
-/// [`Error::Invalid`] if the segment or the group does not exist, the segment has never been refreshed, or the moment is in
-/// the future or longer ago than changes are kept; those of the database.
+/// [`Error::Invalid`] if the segment or the group does not exist, the segment has never been refreshed, or the moment
+/// is in the future or before the changes that are kept.
 pub fn copy_segment_to_group(
     connection: &mut PgConnection,
     copy: &SegmentCopy,
@@ -74,7 +74,7 @@ pub fn copy_segment_to_group(
     })
 }
 
-/// What is remembered of each membership: `segment:KEY`, or `segment:KEY@MOMENT`.
+/// Returns the source that each membership stores: `segment:KEY`, or `segment:KEY@MOMENT`.
 fn source_of(copy: &SegmentCopy) -> String {
     let at = copy
         .as_of
@@ -91,7 +91,7 @@ fn find_group(
     if copy.create_group && group::find_by_key(connection, &copy.group)?.is_none() {
         let created = group::create(connection, &copy.group, None, None, now);
         return created.map_err(|error| match error {
-            // Another copy has just made it: the next attempt finds it.
+            // Another copy has just created the group. The next attempt finds it.
             Error::Invalid(problems) if problems.iter().any(|one| one.code == InputCode::Taken) => {
                 Error::Contention("the group was made meanwhile".to_owned())
             }
@@ -134,7 +134,8 @@ fn insert(
     now: DateTime<Utc>,
 ) -> Result<Counted, Error> {
     let (blocks, bits): (Vec<i32>, Vec<Vec<u8>>) = members.blocks().unzip();
-    // Rows locked against deletion, so that the foreign key cannot fail; subscribers deleted meanwhile are left out.
+    // The rows of subscribers are locked against deletion, so that the foreign key cannot fail. Subscribers deleted
+    // meanwhile are left out.
     Ok(diesel::sql_query(
         "WITH member AS MATERIALIZED ( \
              SELECT s.id FROM unnest($1, $2) AS b (block, members) CROSS JOIN generate_series(0, 8191) AS bit (number) \

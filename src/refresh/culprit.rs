@@ -1,8 +1,8 @@
 //! Finds the culprits: the rules that make an evaluation fail.
 //!
-//! All rules are evaluated together, so that what goes wrong for one fails them all. The search evaluates halves of them
-//! over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and the
-//! others are evaluated without them.
+//! All rules are evaluated together, so that a failure of one rule fails them all. The search evaluates halves of the
+//! rules over the chunk that failed, until it has the rules that fail alone. These become invalid, with the reason, and
+//! the others are evaluated without them.
 
 use super::compare::{Evaluable, compare_chunk};
 use crate::cancel::Cancel;
@@ -32,8 +32,8 @@ pub struct Search<'s> {
     pub moment: &'s Moment,
     /// The chunk that failed.
     pub range: ChunkRange,
-    /// How long each rule may be evaluated. One that exceeds it is evaluated no further, and not found: the next
-    /// attempt at the refresh finds it.
+    /// How long each rule may be evaluated. A rule that exceeds it is not evaluated any further and not found here: the
+    /// next attempt at the refresh finds it.
     pub budget: Duration,
 }
 
@@ -77,10 +77,10 @@ impl Search<'_> {
         }
     }
 
-    /// Evaluates some of the rules over the chunk. A segment that they ask about and that is not among them is read as
-    /// it is stored, so that no segment is blamed for the rule of another.
+    /// Evaluates some of the rules over the chunk. A segment that they use and that is not among them is read as it is
+    /// stored, so that no segment is blamed for the rule of another.
     fn evaluate(&self, rules: &[SegmentRule], places: &[usize]) -> Result<(), Error> {
-        // One that failed cannot be used again.
+        // A connection that failed cannot be used again.
         let mut connection = self.snapshot.join(self.db)?;
         guard(|| {
             let evaluable = Evaluable::new(rules, places.to_vec(), self.moment);

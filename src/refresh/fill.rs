@@ -1,4 +1,5 @@
-//! Making sure that a segment has members before they are read where 0 would be wrong: copying them, exporting them.
+//! Makes sure that a segment has been filled before its members are copied or exported, because 0 members would be
+//! wrong.
 
 use super::step::{Selection, refresh};
 use crate::audience::segment::{self, Segment};
@@ -12,15 +13,15 @@ use std::time::{Duration, Instant};
 
 /// The longest wait for another refresh.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// How long to wait before looking again.
+/// How long to wait before checking again.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Refreshes a segment whose rule is newer than its members, or waits until another refresh has done it. An archived
 /// segment is left as it is.
 ///
 /// # Errors
-/// [`Error::Invalid`] at `path` if the segment does not exist; [`Error::RefreshRunning`] if another refresh runs for longer
-/// than 20 seconds; those of the refresh.
+/// [`Error::Invalid`] at `path` if the segment does not exist. [`Error::RefreshRunning`] if another refresh runs for
+/// longer than 20 seconds. Errors of the refresh.
 pub fn fill_pending(
     db: &Db,
     key: &str,
@@ -39,7 +40,7 @@ pub fn fill_pending(
         };
         match refresh(db, &Selection::Ids(vec![id]), Trigger::Edit, settings) {
             Ok(_) => return Ok(()),
-            // It may well be the one that fills this segment.
+            // The other refresh may be the one that fills this segment.
             Err(Error::RefreshRunning) if start.elapsed() < LONGEST_WAIT => {
                 std::thread::sleep(BETWEEN_LOOKS);
             }
@@ -54,10 +55,10 @@ fn is_pending(connection: &mut PgConnection, segment: &Segment) -> Result<bool, 
     Ok(SegmentState::of(segment, last) == SegmentState::Pending)
 }
 
-/// Refuses a segment that no refresh has filled yet: that it has no members says nothing about its rule.
+/// Refuses a segment that no refresh has filled yet: its lack of members says nothing about its rule.
 ///
 /// # Errors
-/// [`Error::Invalid`] at `path`; those of the database.
+/// [`Error::Invalid`] at `path`.
 pub fn refuse_unfilled(
     connection: &mut PgConnection,
     segment: &Segment,

@@ -1,10 +1,10 @@
-//! The order of moments: the `as_of` of refreshes never goes backwards, so that what was answered about the past stays.
+//! The order of moments: the `as_of` of refreshes never goes backwards, so that answers about the past stay the same.
 //!
-//! If a caller names a moment before the last refresh, it is refused. The clock of the machine may step back too. A run
-//! then takes the moment of the last one, until the clock has passed it: whichever of the two times was wrong, nothing
-//! about the past changes. There is one exception. If all future moments were dated within one day, and that day is far
-//! from now, the clock was ahead for a while and has been corrected. What it dated has already happened, and is dated
-//! now. No answer changes by that either, because no question about a moment later than now was possible.
+//! If a caller names a moment before the last refresh, it is refused. The clock of the machine may step back too. A
+//! refresh then takes the moment of the last one, until the clock has passed it: whichever of the two times was wrong,
+//! nothing about the past changes. There is one exception. If all future moments lie within one day, and that day is
+//! far from now, the clock was ahead for a while and has been corrected. What got a future date has already happened,
+//! and is dated now. This changes no answer either, because queries about a moment later than now are refused.
 
 use crate::db::schema::{instant_changes, refreshes};
 use crate::error::{Error, InputCode, InputProblem};
@@ -16,7 +16,7 @@ use diesel::sql_types::{Nullable, Timestamptz};
 /// Checks a moment that a caller named for a refresh.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it is before the last refresh or the last change that was followed; those of the database.
+/// [`Error::Invalid`] if it is before the last refresh or the last change that was followed.
 pub fn check_not_before_last(
     connection: &mut PgConnection,
     moment: DateTime<Utc>,
@@ -41,7 +41,7 @@ pub fn check_not_before_last(
     }
 }
 
-/// A day, also one on which the clocks go back.
+/// A day, even one on which the clocks go back.
 const DAY: Duration = Duration::hours(25);
 
 /// The first and the last moment that lie in the future.
@@ -53,7 +53,8 @@ struct Future {
     last: Option<DateTime<Utc>>,
 }
 
-/// Returns the moment of a run that begins now: not before the last one.
+/// Returns the moment of a refresh that begins now. It is not before the last refresh or the last change that was
+/// followed.
 pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
     let future = diesel::sql_query(
         "SELECT min(at) AS first, max(at) AS last FROM ( \
@@ -76,7 +77,7 @@ pub fn settle(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<DateT
     Ok(last)
 }
 
-/// Returns the moment of following that begins now: not before the last refresh.
+/// Returns the moment of a follower's step that begins now. It is not before the last refresh.
 pub fn settle_following(
     connection: &mut PgConnection,
     now: DateTime<Utc>,

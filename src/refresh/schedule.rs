@@ -1,7 +1,7 @@
-//! The daily job: when it is due, and running it once for every time it is.
+//! The daily job: when it is due, and running it once for each time that it is due.
 //!
-//! When it last ran is a row of the database, written in the transaction of the refresh: a server that was down
-//! catches up once, however long it was down, and of several servers one runs it.
+//! The time of its last run is a row of the database, written in the transaction of the refresh. A server that was down
+//! therefore catches up once, however long it was down, and only one of several servers runs the job.
 
 use super::step::{Lock, Selection, is_refresh_running};
 use crate::audience::audit;
@@ -24,19 +24,19 @@ const NAME: &str = "daily refresh";
 /// When the daily refresh is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Daily {
-    /// The wall-clock time. Where a daylight-saving change skips it, the job runs that much later; where it happens
-    /// twice, the first time counts.
+    /// The wall-clock time. If a daylight-saving change skips it, the job runs that much later. If it occurs twice, the
+    /// first time counts.
     pub at: NaiveTime,
-    /// The zone of the clock on the wall.
+    /// The time zone of the wall-clock time.
     pub zone: Tz,
-    /// For how many days it is remembered who joined and left.
+    /// For how many days joins and leaves are kept.
     pub keep_changes: u32,
     /// For how many days entries of the audit log are kept.
     pub keep_audit: u32,
 }
 
 impl Daily {
-    /// Returns when these settings want the job to run.
+    /// Returns the schedule in these settings.
     pub fn of(settings: &Settings) -> Daily {
         Daily {
             at: settings.refresh_at,
@@ -46,7 +46,7 @@ impl Daily {
         }
     }
 
-    /// Reads when the job is due from the settings of the database.
+    /// Reads the schedule from the settings of the database.
     pub fn load(connection: &mut PgConnection) -> Result<Daily, Error> {
         Ok(Daily::of(&setting::load(connection)?))
     }
@@ -82,7 +82,7 @@ pub fn next_due(daily: Daily, now: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
-/// Returns when the job runs next, after it last ran for a time: at once if it is overdue.
+/// Returns when the job runs next. `ran_for` is the due time of its last run. Returns `now` if the job is overdue.
 pub fn next_run(daily: Daily, ran_for: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
     // A new database counts as having run.
     match ran_for.is_none() || has_run(ran_for, due_time(daily, now), now) {
@@ -94,13 +94,14 @@ pub fn next_run(daily: Daily, ran_for: Option<DateTime<Utc>>, now: DateTime<Utc>
 /// How far the clocks of two servers may be apart.
 const SKEW: Duration = Duration::hours(1);
 
-/// Whether the job has run for the time that it was due last. A run for a time to come was made by a clock that was
-/// ahead and does not count: it must not hold up the runs until then. Another server may be a little ahead.
+/// Returns whether the job has run for the time at which it was last due. A run for a future time was made by a clock
+/// that was ahead and does not count, because it would hold up all runs until then. The clock of another server may be
+/// a little ahead.
 pub fn has_run(ran_for: Option<DateTime<Utc>>, due: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     ran_for.is_some_and(|ran_for| due <= ran_for && ran_for - now <= SKEW)
 }
 
-/// Returns for which time the job last ran.
+/// Returns the due time of the last run.
 pub fn last_run(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, Error> {
     Ok(schedules::table
         .find(NAME)
@@ -113,7 +114,7 @@ pub fn last_run(connection: &mut PgConnection) -> Result<Option<DateTime<Utc>>, 
 /// refreshed when they were made.
 ///
 /// # Errors
-/// [`Error::RefreshRunning`] if another refresh is running, perhaps this very job on another server; and those of
+/// [`Error::RefreshRunning`] if another refresh is running, perhaps this very job on another server. Errors of
 /// [`refresh`](super::refresh).
 pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, Error> {
     let daily = db.run_here(Daily::load)?;
@@ -130,7 +131,7 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
         return Ok(None);
     }
     let mut lock = Lock::take(db)?;
-    // Another server may have run it between the first look and the lock.
+    // Another server may have run it between the first check and the lock.
     let ran_for = last_run(&mut lock.session.connection)?;
     if has_run(ran_for, due, now) {
         return Ok(None);
@@ -142,7 +143,7 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
         Some((NAME, due)),
         settings,
     )?;
-    // Counted from the run before: a clock that is ahead for one run must not cost the past.
+    // Counted from the run before: a clock that is ahead for one run must not delete the past.
     let last = ran_for.map_or(due, |ran_for| ran_for.min(due));
     let before = shift_moment(last, -Duration::days(i64::from(daily.keep_changes)));
     let folded = db.run_here(|connection| forget_changes(connection, before))?;
@@ -154,9 +155,9 @@ pub fn run_due(db: &Db, settings: &RefreshSettings) -> Result<Option<Refresh>, E
     Ok(Some(refresh))
 }
 
-/// Closes refreshes that stopped with their server, if there are any and none is running.
+/// Closes refreshes that stopped with their server, unless a refresh is running.
 pub fn close_abandoned(db: &Db) -> Result<(), Error> {
-    // The lock of refreshes is held for no longer than that takes, so that no refresh finds it taken.
+    // The lock of refreshes is held only for this transaction, so that it hardly ever refuses a refresh.
     db.run_here(|connection| {
         connection.transaction(|connection| is_refresh_running(connection).map(drop))
     })

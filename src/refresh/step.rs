@@ -38,17 +38,17 @@ const ABANDONED: &str = "the server stopped before the refresh had finished";
 /// Which segments to refresh; archived ones never are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
+    /// All segments.
     All,
-    /// Those with these ids, and those that are connected with them by rules.
+    /// The segments with these ids, and the segments connected with them by rules.
     Ids(Vec<i64>),
 }
 
 /// Refreshes segments now.
 ///
 /// # Errors
-/// [`Error::RefreshRunning`] if another refresh is; [`Error::Unavailable`] and [`Error::Internal`] from the database,
-/// with the run recorded as failed and every member as before.
+/// [`Error::RefreshRunning`] if another refresh is running. After an error of the database, the run is recorded as
+/// failed and every member is as before.
 pub fn refresh(
     db: &Db,
     selection: &Selection,
@@ -59,7 +59,7 @@ pub fn refresh(
     lock.refresh(db, selection, trigger, None, settings)
 }
 
-/// Refreshes segments now, those left out whose rules are known to be too slow: they become invalid, each with its
+/// Refreshes segments now, except those whose rules are known to be too slow. These become invalid, each with its
 /// problem.
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub fn refresh_without(
     lock.refresh(db, selection, trigger, None, settings)
 }
 
-/// The right to refresh, which one connection at most has; it ends with its connection, however that ends.
+/// The right to refresh, which at most one connection has. It ends with the connection, however the connection ends.
 pub struct Lock {
     pub(super) session: SessionLock,
     /// The segments whose rules are not evaluated because they are known to be too slow, by id.
@@ -86,10 +86,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, and closes refreshes that never came to an end because their server did.
+    /// Takes the lock, and closes refreshes that never ended because their server stopped.
     ///
     /// # Errors
-    /// [`Error::RefreshRunning`] if another has it.
+    /// [`Error::RefreshRunning`] if another connection has the lock.
     pub fn take(db: &Db) -> Result<Lock, Error> {
         let Some(mut session) = SessionLock::take(db, AdvisoryLock::Refresh)? else {
             return Err(Error::RefreshRunning);
@@ -102,7 +102,7 @@ impl Lock {
         })
     }
 
-    /// Runs a refresh under the lock; `due` is what its schedule records as its last run.
+    /// Runs a refresh under the lock. `due` is the name of a schedule and the time that it records as its last run.
     pub fn refresh(
         &mut self,
         db: &Db,
@@ -166,8 +166,8 @@ impl Lock {
     }
 }
 
-/// Whether a refresh is running. Must be called in a transaction. Closes a refresh that is recorded as running but whose
-/// server is gone.
+/// Returns whether a refresh is running. Must be called in a transaction. Closes a refresh that is recorded as running
+/// but whose server is gone.
 pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> {
     let running = refreshes::table.filter(refreshes::state.eq("running"));
     let stands_there: bool = select(exists(running)).get_result(connection)?;
@@ -181,7 +181,7 @@ pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> 
     Ok(!is_free)
 }
 
-/// Closes refreshes that never ended. The caller must hold their lock.
+/// Closes refreshes that never ended. The caller must hold the lock of refreshes.
 fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
     diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
         .set((
@@ -201,8 +201,8 @@ struct Run<'s> {
 }
 
 impl Run<'_> {
-    /// Evaluates and writes. Rules that fail or are too slow are made invalid, and the others are evaluated without
-    /// them: from the beginning, because they may ask about the members of those.
+    /// Evaluates and writes. Rules that fail or are too slow become invalid. The other rules are evaluated again from
+    /// the beginning, because they may use the segments of the invalid rules.
     fn evaluate(
         &self,
         db: &Db,
@@ -210,7 +210,8 @@ impl Run<'_> {
         (mut snapshot, mut rules, mut segments): Taken,
         due: Option<(&str, DateTime<Utc>)>,
     ) -> Result<(), Error> {
-        // Rules are evaluated on connections of their own, so that a failure leaves that of the snapshot usable.
+        // Rules are evaluated on connections of their own, so that a failure leaves the connection of the snapshot
+        // usable.
         let shared = snapshot.share()?;
         let mut micros_of_slow: HashMap<usize, i64> = HashMap::new();
         loop {
@@ -247,9 +248,9 @@ impl Run<'_> {
         }
     }
 
-    /// Evaluates the rules that can be, and returns the writer with what they change, or which of them are too slow: an
-    /// attempt comes to the end of the audience all the same, so that one finds all of them. Its progress is
-    /// stored over the connection of the lock, outside the transaction.
+    /// Evaluates the rules that can be evaluated. Returns the writer with what they change, or the rules that are too
+    /// slow. Even if a rule is too slow, the attempt continues to the end of the audience, so that it finds all slow
+    /// rules. Progress is stored over the connection of the lock, outside the transaction.
     fn evaluate_rules(
         &self,
         db: &Db,
@@ -315,7 +316,7 @@ impl Run<'_> {
         Ok(Attempt::Complete(Box::new(writer)))
     }
 
-    /// Finds the rules that made an evaluation fail; none if it was something else.
+    /// Finds the rules that made an evaluation fail. Returns an empty list if the cause was something else.
     fn find_culprits(
         &self,
         db: &Db,
@@ -348,17 +349,18 @@ impl Run<'_> {
 enum Attempt {
     /// Everything was evaluated.
     Complete(Box<Writer>),
-    /// The rules at these positions exceeded their budgets. Nothing of the rest may be used.
+    /// The rules at these positions exceeded their budgets. No result of this attempt may be used.
     TooSlow(Vec<(usize, SlowRule)>),
 }
 
-/// A snapshot, and what is to be refreshed in it.
+/// A snapshot, with the rules and segments to refresh in it.
 type Taken = (Snapshot, Vec<SegmentRule>, Vec<RefreshedSegment>);
 
-/// Takes the snapshot and reads in it what is to be refreshed.
+/// Takes the snapshot and reads the rules and segments to refresh in it.
 ///
-/// Changes that began before a segment began to follow are not noted for it, so the snapshot that fills the segment must
-/// show them. The snapshot is therefore taken again when the transactions of that time have ended.
+/// A change in a transaction that began before a segment began to follow has no touch for the segment, so the snapshot
+/// that fills the segment must show the change. The snapshot is therefore taken again when the transactions of that
+/// time have ended.
 fn take_snapshot(
     db: &Db,
     selection: &Selection,
@@ -387,8 +389,8 @@ fn take_snapshot(
     }
 }
 
-/// Loads the rules of the selected segments, and of the segments connected with them, so that a segment and those that
-/// its rule asks about have members of the same moment.
+/// Loads the rules of the selected segments, and of the segments connected with them, so that a segment and the
+/// segments that its rule uses have members of the same moment.
 fn select_rules(
     connection: &mut PgConnection,
     selection: &Selection,

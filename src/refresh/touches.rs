@@ -1,4 +1,4 @@
-//! Touches: subscribers who changed and have to be looked at for the instant segments. Triggers write them in the
+//! Touches: subscribers who changed and must be evaluated again for the instant segments. Triggers write touches in the
 //! transaction of the change, so that every change of a subscriber is covered.
 //!
 //! A touch is deleted once the follower has written its changes. While a refresh runs the touch is only marked as followed,
@@ -39,7 +39,7 @@ pub fn list_waiting(connection: &mut PgConnection, limit: i64) -> Result<Touched
     })
 }
 
-/// Returns the newest touch that waits.
+/// Returns the id of the newest touch that waits, if one does.
 pub fn last_waiting(connection: &mut PgConnection) -> Result<Option<i64>, Error> {
     Ok(touches::table
         .filter(touches::followed_at.is_null())
@@ -47,15 +47,15 @@ pub fn last_waiting(connection: &mut PgConnection) -> Result<Option<i64>, Error>
         .first(connection)?)
 }
 
-/// Whether any touch waits, this one or an older one.
+/// Returns whether any touch waits, this one or an older one.
 pub fn has_waiting(connection: &mut PgConnection, last: i64) -> Result<bool, Error> {
     let waiting = touches::table.filter(touches::followed_at.is_null());
     let until = waiting.filter(touches::id.le(last));
     Ok(select(exists(until)).get_result(connection)?)
 }
 
-/// Notes in the follower's transaction that touches were followed for a moment; what was followed during a
-/// refresh that is over goes too.
+/// Marks touches, in the follower's transaction, as followed for a moment if a refresh is running. Otherwise deletes
+/// them, and with them the touches that were followed during an earlier refresh.
 pub fn finish(
     connection: &mut PgConnection,
     touch_ids: &[i64],
@@ -80,7 +80,8 @@ fn forget_followed(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Forgets what was followed before a refresh, which has announced itself and has not taken its snapshot yet.
+/// Deletes the touches that were followed before a refresh. The refresh is already recorded as running and has not
+/// taken its snapshot yet.
 pub fn begin_refresh(connection: &mut PgConnection) -> Result<(), Error> {
     connection.transaction(|connection| {
         bar_beginning(connection)?;
@@ -88,7 +89,8 @@ pub fn begin_refresh(connection: &mut PgConnection) -> Result<(), Error> {
     })
 }
 
-/// Lists in the transaction of a refresh whose instant segments it must leave alone, ascending.
+/// Lists, in the transaction of a refresh, the touched subscribers, ascending. The refresh must not change their
+/// memberships of instant segments.
 pub fn list_touched(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
     Ok(touches::table
         .select(touches::subscriber_id)
@@ -97,8 +99,9 @@ pub fn list_touched(connection: &mut PgConnection) -> Result<Vec<i64>, Error> {
         .load(connection)?)
 }
 
-/// Settles, in the transaction of a refresh, the touches that were followed while it ran. Those followed for an earlier
-/// moment than that of the refresh are followed again; all are if the refresh was the first to evaluate some rule.
+/// Settles, in the transaction of a refresh, the touches that were followed while it ran. Touches that were followed
+/// for an earlier moment than that of the refresh are followed again; all of them are if the refresh was the first to
+/// evaluate some rule. The others are deleted.
 pub fn finish_refresh(
     connection: &mut PgConnection,
     as_of: DateTime<Utc>,
@@ -115,13 +118,13 @@ pub fn finish_refresh(
     forget_followed(connection)
 }
 
-/// Makes the follower's decision whether a refresh runs, and the beginning of one, come one after the other: a refresh
-/// that is not seen here takes its snapshot when this transaction has ended.
+/// Orders the follower's check whether a refresh runs and the beginning of a refresh: a refresh that the check does not
+/// see takes its snapshot after this transaction has ended.
 fn bar_beginning(connection: &mut PgConnection) -> Result<(), Error> {
     AdvisoryLock::Touches.hold(connection)
 }
 
-/// Whether there is a segment that follows changes at once.
+/// Returns whether there is an instant segment that is not archived.
 pub fn is_anybody_following(connection: &mut PgConnection) -> Result<bool, Error> {
     let following = segments::table
         .filter(segments::mode.eq("instant"))

@@ -1,7 +1,7 @@
-//! Writing what a refresh found, in one transaction.
+//! Writes what a refresh found, in one transaction.
 //!
-//! Changes are kept in memory while they are few; the refresh of a large audience begins to write before the scan has
-//! ended. From then to the end, deletions of subscribers and segments wait.
+//! Changes are kept in memory while they are few. The refresh of a large audience begins to write before the scan has
+//! ended. From then until the end, deletions of subscribers and segments wait.
 
 use crate::audience::block::{BLOCK_IDS, CHUNK_BLOCKS, list_bits};
 use crate::audience::gaps;
@@ -36,24 +36,24 @@ pub struct RefreshedSegment {
     pub id: i64,
     /// The version of its rule in the snapshot.
     pub definition_version: i32,
-    /// Whether it had members before: a first fill is not a change.
+    /// Whether a refresh had filled it before. A first fill is not recorded as a change.
     pub was_filled: bool,
-    /// Why its rule cannot be evaluated, if so.
+    /// Why its rule cannot be evaluated; empty if it can.
     pub problems: Vec<Problem>,
-    /// Whether it follows changes of subscribers at once.
+    /// Whether it may follow changes of subscribers at once.
     pub is_instant: bool,
-    /// Whether no refresh before gave it the members of this version of its rule.
+    /// Whether no earlier refresh gave it the members of this version of its rule.
     pub is_first: bool,
     /// How many members it has now.
     pub member_count: i64,
-    /// How long its rule was evaluated, in microseconds; none if it was not.
+    /// How long its rule was evaluated, in microseconds; `None` if it was not.
     pub evaluation_micros: Option<i64>,
     joined: u64,
     left: u64,
 }
 
 impl RefreshedSegment {
-    /// A segment before its evaluation.
+    /// Makes a segment before its evaluation.
     pub fn new(id: i64, definition_version: i32, was_filled: bool, problems: Vec<Problem>) -> Self {
         RefreshedSegment {
             id,
@@ -70,7 +70,7 @@ impl RefreshedSegment {
     }
 }
 
-/// The transaction of a refresh. Dropped before [`Writer::finish`], it leaves nothing.
+/// The transaction of a refresh. If it is dropped before [`Writer::finish`], nothing is written.
 pub struct Writer {
     connection: PgConnection,
     refresh_id: i64,
@@ -85,14 +85,15 @@ pub struct Writer {
 struct Begun {
     /// The segments that still exist.
     existing: HashSet<i64>,
-    /// Subscribers deleted since the snapshot was taken, ascending.
+    /// Subscribers deleted since the refresh before this one, ascending.
     deleted: Vec<i64>,
-    /// Subscribers whom the snapshot may show with old values, ascending: the instant segments follow them.
+    /// Subscribers whom the snapshot may show with old values, ascending. The follower updates them in instant
+    /// segments.
     touched: Vec<i64>,
 }
 
 impl Writer {
-    /// A writer that has not begun.
+    /// Makes a writer that has not begun.
     pub fn new(
         connection: PgConnection,
         refresh_id: i64,
@@ -109,7 +110,7 @@ impl Writer {
         }
     }
 
-    /// Takes the changes of a chunk.
+    /// Adds the changes of a chunk.
     pub fn add(&mut self, changes: Vec<BlockChange>) -> Result<(), Error> {
         self.kept.extend(changes);
         if self.kept.len() >= KEPT {
@@ -143,8 +144,9 @@ impl Writer {
         )?)
     }
 
-    /// Closes the run, unless another refresh has closed it: one that took the lock because this refresh lost the
-    /// connection that held it. The other refresh has not seen what this one would write, so its result must stay.
+    /// Marks the refresh as succeeded. Fails if another refresh has closed this one, which happens if this refresh
+    /// loses the connection that holds the lock. The other refresh has not seen what this one would write, so its
+    /// result must stay.
     fn succeed(&mut self, finished_at: DateTime<Utc>) -> Result<(), Error> {
         let running = refreshes::table
             .find(self.refresh_id)
@@ -176,7 +178,7 @@ impl Writer {
             .load(connection)?;
         let modes: HashMap<i64, SegmentMode> = modes.into_iter().collect();
         for segment in &mut self.segments {
-            // One that was made so or otherwise meanwhile may have been followed too.
+            // A segment that became or stopped being instant meanwhile may have been followed too.
             segment.is_instant |= modes.get(&segment.id) == Some(&SegmentMode::Instant);
         }
         let deleted = find_deleted(connection, self.as_of)?;
@@ -222,7 +224,7 @@ impl Writer {
         store_blocks(&mut self.connection, &blocks)
     }
 
-    /// Records who joined or left, chunk by chunk. The changes of a chunk are next to each other.
+    /// Records joins and leaves, chunk by chunk. The changes of a chunk are next to each other.
     fn remember(&mut self, kept: &[BlockChange]) -> Result<(), Error> {
         let chunks = kept.chunk_by(|left, right| {
             left.segment == right.segment && chunk_of(left) == chunk_of(right)
@@ -248,8 +250,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Counts the members again that the workers cannot have counted: those of instant segments, and all of them if a
-    /// subscriber was deleted meanwhile.
+    /// Counts members again if the workers cannot have counted them right: the members of instant segments, and of all
+    /// segments if a subscriber was deleted meanwhile.
     fn count_again(&mut self) -> Result<(), Error> {
         let begun = self.begun.as_ref();
         let all = begun.is_some_and(|begun| !begun.deleted.is_empty());
@@ -308,8 +310,8 @@ impl Writer {
     }
 }
 
-/// Finds the subscribers deleted since the refresh before this one, ascending. First removes those that plain SQL deleted
-/// from the segments: the snapshot may show them as members.
+/// Finds the subscribers deleted since the refresh before this one, ascending. First erases the subscribers whom plain
+/// SQL deleted from all segments, because the snapshot may show them as members.
 fn find_deleted(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<i64>, Error> {
     let noted = subscriber_deletions::table.filter(subscriber_deletions::refresh_id.is_null());
     let noted: Vec<i64> = noted
@@ -392,7 +394,7 @@ fn chunk_of(change: &BlockChange) -> i32 {
     change.block / CHUNK_BLOCKS
 }
 
-/// Lists the places in their chunk that changed in these blocks.
+/// Lists the offsets in their chunk of the ids that changed in these blocks.
 fn list_offsets(changes: &[BlockChange]) -> Vec<u32> {
     let places = changes.iter().flat_map(|change| {
         let place = change.block % CHUNK_BLOCKS;
@@ -403,7 +405,7 @@ fn list_offsets(changes: &[BlockChange]) -> Vec<u32> {
         .collect()
 }
 
-/// Returns the places in a block of those ids, which are ascending, that lie in it.
+/// Returns the offsets in a block of the ids that lie in it. The ids must ascend.
 fn offsets_in(block: i32, ids: &[i64]) -> Vec<usize> {
     let first = i64::from(block) * BLOCK_IDS;
     let start = ids.partition_point(|id| *id < first);

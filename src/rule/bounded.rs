@@ -1,4 +1,4 @@
-//! Keeps messages short, however much is wrong and however long the texts are that they quote.
+//! Keeps messages short, however many problems they list and however long the texts they quote are.
 
 use super::digits::grouped;
 
@@ -7,7 +7,7 @@ const LONGEST: usize = 1_000;
 /// How many items of a list a message names.
 const NAMED: usize = 20;
 
-/// Returns the beginning of a message, or all of it where it is not too long.
+/// Returns the message, cut with an ellipsis if it is too long.
 pub fn bounded(message: impl Into<String>) -> String {
     let mut message = message.into();
     // A text has no more characters than bytes.
@@ -30,7 +30,7 @@ pub fn join_first<T: ToString>(items: &[T], separator: &str) -> String {
     texts.join(separator)
 }
 
-/// Says how many there are of what is not listed.
+/// Returns "… and N more" for the items that are not listed; `what` names the items.
 pub fn and_more(count: usize, what: &str) -> String {
     let text = format!("… and {} more {what}", grouped(&count.to_string()));
     text.trim_end().to_owned()

@@ -1,11 +1,11 @@
 //! Calendar steps in a time zone.
 //!
-//! An hour is 3,600 seconds. Days, weeks, months and years keep the wall-clock time, clamped at month ends.
-//! A wall-clock time that a daylight-saving change skips is read with the offset in force before the change,
-//! that is, moved forward by the gap; one that happens twice is the earlier one.
+//! An hour is 3,600 seconds. Days, weeks, months and years keep the wall-clock time, clamped at month ends. If a
+//! daylight-saving change skips a wall-clock time, the time is read with the offset in force before the change, that
+//! is, moved forward by the gap. If a wall-clock time occurs twice, the earlier one counts.
 //!
-//! What lies beyond the range of moments ([`super::range`]) is clamped to it: a window of 7,000 years reaches back to
-//! the first moment. So no window can ask Postgres for an instant that it does not know.
+//! Times beyond the supported range ([`super::range`]) are clamped to it: a window of 7,000 years reaches back to the
+//! first supported time. No window can therefore ask Postgres for a time that it does not support.
 
 use super::literal::{Period, Unit};
 use super::range::{clamp_moment, shift_moment};
@@ -18,9 +18,9 @@ use chrono_tz::Tz;
 /// The one "now" of an evaluation, and the time zone in which days begin and end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The instant that relative dates count from, in whole microseconds.
+    /// The time that relative dates count from, in whole microseconds.
     pub now: DateTime<Utc>,
-    /// Where days begin and end.
+    /// The time zone in which days begin and end.
     pub zone: Tz,
 }
 
@@ -30,22 +30,22 @@ impl Moment {
         self.local_day(self.now)
     }
 
-    /// Returns the local day of an instant.
+    /// Returns the local day of a time.
     pub fn local_day(&self, instant: DateTime<Utc>) -> NaiveDate {
         instant.with_timezone(&self.zone).date_naive()
     }
 
-    /// Returns the first instant of a local day.
+    /// Returns the time at which a local day begins.
     pub fn day_start(&self, day: NaiveDate) -> DateTime<Utc> {
         self.to_instant(day.and_time(NaiveTime::MIN))
     }
 
-    /// Returns the first instant of the day after a local day.
+    /// Returns the time at which a local day ends, that is, at which the next day begins.
     pub fn day_end(&self, day: NaiveDate) -> DateTime<Utc> {
         self.day_start(day.succ_opt().unwrap_or(NaiveDate::MAX))
     }
 
-    /// Returns `now` moved back by a period, clamped to the range of moments.
+    /// Returns `now` moved back by a period, clamped to the supported range.
     pub fn ago(&self, period: Period) -> DateTime<Utc> {
         match period.unit {
             Unit::Hour => shift_moment(self.now, -Duration::hours(i64::from(period.amount))),
@@ -56,7 +56,7 @@ impl Moment {
         }
     }
 
-    /// Returns `now` moved forward by a period, clamped to the range of moments.
+    /// Returns `now` moved forward by a period, clamped to the supported range.
     pub fn ahead(&self, period: Period) -> DateTime<Utc> {
         match period.unit {
             Unit::Hour => shift_moment(self.now, Duration::hours(i64::from(period.amount))),
@@ -67,7 +67,7 @@ impl Moment {
         }
     }
 
-    /// Returns the instant of a wall-clock time, clamped to the range of moments.
+    /// Converts a local wall-clock time to UTC, clamped to the supported range.
     pub fn to_instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         clamp_moment(self.find_instant(local))
     }
@@ -78,7 +78,7 @@ impl Moment {
                 instant.with_timezone(&Utc)
             }
             MappedLocalTime::None => {
-                // No zone has skipped more than a day, so a day earlier the old offset was in force.
+                // No zone has skipped more than a day, so the old offset was in force one day earlier.
                 let before = local.checked_sub_days(Days::new(1)).unwrap_or(local);
                 let offset = self.zone.offset_from_utc_datetime(&before).fix();
                 match local.checked_sub_offset(offset) {
@@ -90,7 +90,7 @@ impl Moment {
     }
 }
 
-/// Returns the day that lies a period before another; hours count as nothing.
+/// Returns the day that is a period before another day. Hours are ignored.
 pub fn days_before(day: NaiveDate, period: Period) -> NaiveDate {
     let amount = period.amount;
     let moved = match period.unit {
@@ -103,7 +103,7 @@ pub fn days_before(day: NaiveDate, period: Period) -> NaiveDate {
     moved.unwrap_or(NaiveDate::MIN)
 }
 
-/// Returns the day that lies a period after another; hours count as nothing.
+/// Returns the day that is a period after another day. Hours are ignored.
 pub fn days_after(day: NaiveDate, period: Period) -> NaiveDate {
     let amount = period.amount;
     let moved = match period.unit {

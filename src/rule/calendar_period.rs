@@ -30,7 +30,7 @@ pub enum CalendarPeriod {
 enum Length {
     Day,
     Week,
-    /// So many months.
+    /// A number of months.
     Months(u32),
 }
 
@@ -53,8 +53,8 @@ names!(CalendarPeriod {
 });
 
 impl CalendarPeriod {
-    /// Returns the words for it. Those of a single day follow no preposition. "The last month" would be taken for the
-    /// 30 days before now, which is another window.
+    /// Returns the period in English. The words never say "the last month", because that means the 30 days before now,
+    /// which is another window.
     pub fn words(self) -> &'static str {
         match self {
             CalendarPeriod::Yesterday => "yesterday",
@@ -75,7 +75,7 @@ impl CalendarPeriod {
         }
     }
 
-    /// Whether it is a single day.
+    /// Returns whether the period is a single day.
     pub fn is_day(self) -> bool {
         self.length() == Length::Day
     }
@@ -100,7 +100,7 @@ impl CalendarPeriod {
         }
     }
 
-    /// How many periods lie between the present one and it: -1, 0 or 1.
+    /// Returns the offset from the present period: -1, 0 or 1.
     fn steps(self) -> i32 {
         match self {
             CalendarPeriod::Yesterday
@@ -121,7 +121,7 @@ impl CalendarPeriod {
         }
     }
 
-    /// Returns its first and its last day.
+    /// Returns the first and the last day of the period.
     pub fn days(self, today: NaiveDate) -> (NaiveDate, NaiveDate) {
         let length = self.length();
         let present = length.start(today);

@@ -1,18 +1,18 @@
-//! What rules may refer to at a moment: custom fields, groups, segments.
+//! The names that rules can use at one time: custom fields, groups and segments.
 
 use super::field::{CustomType, Field, custom_field, list_builtin_fields};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-/// A segment that rules may ask about.
+/// A segment that rules can use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownSegment {
     /// Its id.
     pub id: i64,
-    /// The keys of the segments that its own rule asks about.
+    /// The keys of the segments that its own rule uses.
     pub uses: Vec<String>,
 }
 
-/// What rules may refer to at a moment: the custom fields, groups and segments that exist.
+/// The custom fields, groups and segments that exist at one time, so that rules can use them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
     /// Type of each custom field by key.
@@ -24,7 +24,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Returns the field of that name, if there is one.
+    /// Returns the field with this name, if there is one.
     pub fn find_field(&self, name: &str) -> Option<Field> {
         if let Some(key) = name.strip_prefix("custom.") {
             let custom_type = self.custom_fields.get(key)?;
@@ -36,8 +36,8 @@ impl Catalogue {
             .map(|(_, field)| field)
     }
 
-    /// Returns the shortest way from one segment to another along what their rules ask about, both ends included;
-    /// none if there is no way.
+    /// Returns the shortest path from one segment to another along the segments that rules use, both ends included.
+    /// Returns `None` if there is no path.
     pub fn find_way(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
         let mut waiting = VecDeque::from([from]);
@@ -62,7 +62,7 @@ impl Catalogue {
         None
     }
 
-    /// Lists the keys of the segments whose rules lead to this one.
+    /// Lists the keys of the segments whose rules use this segment, directly or through other segments.
     pub fn list_leading_to(&self, key: &str) -> BTreeSet<&str> {
         let mut asking: HashMap<&str, Vec<&str>> = HashMap::new();
         for (by, known) in &self.segments {
@@ -80,7 +80,7 @@ impl Catalogue {
         found
     }
 
-    /// Lists the names of all fields that a node of that name can ask about.
+    /// Lists the names of all fields that a node of this type can test.
     pub fn list_field_names(&self, node_name: &str) -> Vec<String> {
         let builtin = list_builtin_fields()
             .into_iter()
@@ -94,17 +94,18 @@ impl Catalogue {
         builtin.chain(custom).collect()
     }
 
-    /// Lists these segments and all that their rules lead to, by id.
+    /// Lists the ids of these segments and of all segments that their rules use, directly or through other segments.
     pub fn list_asked(&self, ids: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
         self.follow(ids, &self.edges(false))
     }
 
-    /// Lists these segments and all that are connected with them by rules, whichever asks about the other, by id.
+    /// Lists the ids of these segments and of all segments that are connected with them by rules, in either direction.
     pub fn list_connected(&self, ids: impl IntoIterator<Item = i64>) -> BTreeSet<i64> {
         self.follow(ids, &self.edges(true))
     }
 
-    /// Returns for each segment those that its rule asks about, and if so, those whose rules ask about it.
+    /// Returns the ids of the segments that each segment's rule uses. If `both_ways`, adds the segments whose rules use
+    /// it.
     fn edges(&self, both_ways: bool) -> HashMap<i64, Vec<i64>> {
         let mut edges: HashMap<i64, Vec<i64>> = HashMap::new();
         for asking in self.segments.values() {

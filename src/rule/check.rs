@@ -12,11 +12,11 @@ use super::problem::{Code, Problem, Problems, nearest, shorten};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Looks up every name of a rule; `own` is the key of the segment that it is the rule of.
+/// Looks up every name in a rule. `own` is the key of the segment that the rule belongs to.
 ///
 /// # Errors
-/// Every name that is not known, every field that has another type than its node asks about, and every segment whose
-/// own rule leads back to this one.
+/// Fails with a problem for every unknown name, every field whose type does not fit its node, and every segment whose
+/// rule leads back to this one.
 pub fn check_rule(
     node: &Node,
     catalogue: &Catalogue,
@@ -25,10 +25,10 @@ pub fn check_rule(
     check_further(node, catalogue, own, Problems::default())
 }
 
-/// Reads a rule and looks up every name of it; `own` is the key of the segment that it is the rule of.
+/// Reads a rule and looks up every name in it. `own` is the key of the segment that the rule belongs to.
 ///
 /// # Errors
-/// Every problem of either step: first those of shape and value, then those of names.
+/// Fails with the problems of both steps: first the problems of shape and value, then those of names.
 pub fn parse_and_check(
     value: &Value,
     catalogue: &Catalogue,
@@ -64,14 +64,14 @@ fn check_further(
 struct Checker<'c> {
     catalogue: &'c Catalogue,
     own: Option<&'c str>,
-    /// The segments whose rules lead to this one, once they are asked for.
+    /// The segments whose rules lead to this one. Computed when it is first needed.
     leading_here: Option<BTreeSet<&'c str>>,
     nodes: Vec<CheckedNode>,
     problems: Problems,
 }
 
 impl Checker<'_> {
-    /// Appends the node and those below it; returns its index.
+    /// Appends the node and its descendants. Returns the index of the node.
     fn check_node(&mut self, node: &Node, path: String, parent: Option<usize>) -> usize {
         let index = self.nodes.len();
         self.nodes.push(CheckedNode {
@@ -176,7 +176,7 @@ impl Checker<'_> {
         Some(NodeKind::Leaf { leaf, negated })
     }
 
-    /// Looks up the field of a condition, which must have the type that the node asks about.
+    /// Looks up the field of a condition. The field must have the type that the node tests.
     fn check_field(
         &mut self,
         condition: &Condition,
@@ -228,7 +228,8 @@ impl Checker<'_> {
         None
     }
 
-    /// A field of days has no time of day: instants and hours cannot be compared with it.
+    /// Reports date-times and hours in the test of a field of days. Such a field has no time of day to compare them
+    /// with.
     fn check_day_only(&mut self, field: &DateField, test: &DateTest, path: &str) -> Option<()> {
         if !field.is_day() {
             return Some(());
@@ -299,7 +300,8 @@ impl Checker<'_> {
         sorted(ids)
     }
 
-    /// A segment that asks about itself, straight or by way of others, has no answer.
+    /// Reports a segment that would use itself, directly or through other segments. Returns `true` if there is no
+    /// cycle.
     fn check_cycle(&mut self, key: &str, path: &str) -> bool {
         let Some(own) = self.own else {
             return true;
@@ -311,7 +313,7 @@ impl Checker<'_> {
         if key != own && !leading.contains(key) {
             return true;
         }
-        // The way is longer to find than that there is one.
+        // Finding the path takes longer than knowing that there is one.
         if !self.problems.is_full() {
             let way = catalogue.find_way(key, own).unwrap_or_default();
             let message = format!(
@@ -324,7 +326,7 @@ impl Checker<'_> {
     }
 }
 
-/// Returns the ids in order, each once, if all of them are there.
+/// Returns the ids sorted and without duplicates, or `None` if one of them is missing.
 fn sorted(ids: Vec<Option<i64>>) -> Option<Vec<i64>> {
     let mut ids: Vec<i64> = ids.into_iter().collect::<Option<_>>()?;
     ids.sort_unstable();
@@ -341,7 +343,7 @@ fn membership_key(node_name: &str, quantifier: Quantifier) -> &'static str {
     }
 }
 
-/// Writes a way from segment to segment; of a long one its beginning and its end.
+/// Formats a path of segment keys. A long path is cut to its beginning and its end.
 fn describe_way(way: &[String]) -> String {
     const END: usize = 5;
     if way.len() <= 2 * END {
@@ -351,19 +353,19 @@ fn describe_way(way: &[String]) -> String {
     format!("{} -> … -> {}", beginning.join(" -> "), end.join(" -> "))
 }
 
-/// The place and the problem of an instant where only a day is allowed.
+/// Returns the place and the message for a date-time where only a day is allowed.
 fn instant(place: &'static str, literal: &DateLiteral) -> Option<(&'static str, &'static str)> {
     const MESSAGE: &str = "the field holds days: expected a day, found a time";
     matches!(literal, DateLiteral::Instant(_)).then_some((place, MESSAGE))
 }
 
-/// The same for a period of hours.
+/// Returns the place and the message for a period of hours.
 fn hours(place: &'static str, period: Period) -> Option<(&'static str, &'static str)> {
     const MESSAGE: &str = "the field holds days: expected DAY, WEEK, MONTH or YEAR, found HOUR";
     (period.unit == Unit::Hour).then_some((place, MESSAGE))
 }
 
-/// Says which fields a node could ask about, or the first of them.
+/// Returns a hint that lists the fields that a node could test, or the first of them.
 fn describe_fields(known: &[String], node_name: &str) -> String {
     const MANY: usize = 20;
     match known {

@@ -1,4 +1,4 @@
-//! What a leaf of a rule asks, as it was written.
+//! The conditions of rules, as they were written.
 
 use super::calendar_period::CalendarPeriod;
 use super::literal::{DateLiteral, Period, Status};
@@ -6,7 +6,7 @@ use super::pattern::Pattern;
 use crate::names;
 use serde::Serialize;
 
-/// What a leaf asks, with names as they were written.
+/// A condition, with names as they were written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     missing_docs,
@@ -43,7 +43,7 @@ pub enum Condition {
         keys: Vec<String>,
         added: TimeWindow,
     },
-    /// In no group at all, or in none since a time in the window.
+    /// In no group at all, or in no group to which the subscriber was added within the window.
     NoGroup {
         added: TimeWindow,
     },
@@ -52,14 +52,15 @@ pub enum Condition {
         keys: Vec<String>,
         /// Whether memberships that have ended count too.
         ever: bool,
-        /// When a membership must have begun to count.
+        /// Only memberships that began in this window count.
         joined: TimeWindow,
     },
     Event(EventCondition),
     Random(RandomShare),
 }
 
-/// A test of a text. Negative tests are `negated` nodes over these, so that they are true for a missing value.
+/// A test of a text. The check turns a negative test into the complement of a positive one, so that it is true for a
+/// missing value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the keys of the language")]
 pub enum TextTest {
@@ -90,7 +91,7 @@ pub enum NumberTest {
     IsSet(bool),
 }
 
-/// A test of a day or an instant.
+/// A test of a day or a date-time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the keys of the language")]
 pub enum DateTest {
@@ -130,12 +131,12 @@ pub enum ListTest {
     ContainsAny(Vec<String>),
     ContainsAll(Vec<String>),
     ContainsNone(Vec<String>),
-    /// How many items there are; 0 where there is no list. Never `IsSet`.
+    /// The number of items; 0 if the list is missing. The test is never `IsSet`.
     Size(NumberTest),
     IsSet(bool),
 }
 
-/// A test of where a subscriber is.
+/// A test of the location of a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub enum LocationTest {
     /// Not farther than `radius_km` from a place, along the great circle.
@@ -154,15 +155,15 @@ pub enum LocationTest {
 /// A stable share of all subscribers; see [`bucket`](super::bucket).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RandomShare {
-    /// Shares of different salts are independent of each other.
+    /// Shares with different salts are independent of each other.
     pub salt: String,
-    /// The share begins here, in percent.
+    /// The start of the share in percent, included.
     pub from_percent: f64,
-    /// The share ends before this, in percent.
+    /// The end of the share in percent, excluded.
     pub to_percent: f64,
 }
 
-/// Whether one or every one of several things is asked for.
+/// Whether membership of any or of all of the groups or segments is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Quantifier {
     /// At least one.
@@ -171,22 +172,22 @@ pub enum Quantifier {
     All,
 }
 
-/// What people did: events of these names in this window that pass these tests, measured so.
+/// A condition on events: the events that have these names, lie in the window and pass the filters are measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EventCondition {
     /// Names of events, sorted, each once.
     pub names: Vec<String>,
-    /// When they must have happened to count.
+    /// Only events in this window count.
     pub window: TimeWindow,
-    /// What their properties must be to count: conditions whose fields are properties.
+    /// Only events that pass all of these count: conditions whose fields are properties of the event.
     pub filters: Vec<Condition>,
-    /// What is computed of them, and what the result must be.
+    /// What is computed from the events, and the test of the result.
     pub measure: Measure,
-    /// The property that sum, average, min and max are computed of; the values of the events if absent.
+    /// The property that sum, average, min and max are computed from. If absent, they use the values of the events.
     pub of: Option<String>,
 }
 
-/// When something must have happened to count.
+/// The window in which something must have happened to count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the keys of the language")]
 pub enum TimeWindow {
@@ -200,29 +201,29 @@ pub enum TimeWindow {
     After(DateLiteral),
 }
 
-/// What is computed of the events that count, and what it must be.
+/// What is computed from the events that count, and the test of the result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Measure {
     /// A number.
     Number(NumberMeasure, NumberTest),
-    /// An instant; missing when there are no events.
+    /// A time; missing if there are no events.
     Instant(InstantMeasure, DateTest),
 }
 
-/// A number that is computed of events.
+/// A number that is computed from events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NumberMeasure {
-    /// How many they are; 0 when there are none.
+    /// The number of events.
     Count,
-    /// On how many local days there was one; 0 when there are none.
+    /// The number of local days with at least one event.
     DistinctDays,
-    /// The sum of their values, where one without a value adds 0; 0 when there are none.
+    /// The sum of the values; 0 if there are none. An event without a value adds 0.
     Sum,
-    /// The mean of the values that there are; missing when there are none.
+    /// The mean of the values; missing if there are none.
     Average,
-    /// The least of the values that there are; missing when there are none.
+    /// The least value; missing if there are none.
     Min,
-    /// The greatest of the values that there are; missing when there are none.
+    /// The greatest value; missing if there are none.
     Max,
 }
 
@@ -236,12 +237,12 @@ names!(NumberMeasure {
 });
 
 impl NumberMeasure {
-    /// Whether it is computed of values rather than of the events themselves.
+    /// Returns whether the measure is computed from values rather than from the events themselves.
     pub fn is_of_values(self) -> bool {
         !matches!(self, NumberMeasure::Count | NumberMeasure::DistinctDays)
     }
 
-    /// Whether there is a result even without events, so that asking whether it is set makes no sense.
+    /// Returns whether there is a result even without events, so that `isSet` makes no sense.
     pub fn always_exists(self) -> bool {
         matches!(
             self,
@@ -250,12 +251,12 @@ impl NumberMeasure {
     }
 }
 
-/// An instant that is computed of events.
+/// A time that is computed from events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum InstantMeasure {
-    /// When the first happened.
+    /// The time of the first event.
     FirstAt,
-    /// When the last happened.
+    /// The time of the last event.
     LastAt,
 }
 

@@ -1,15 +1,15 @@
-//! What a rule uses, so that nothing of it vanishes unnoticed.
+//! What a rule uses, so that nothing that is in use is removed unnoticed.
 
 use super::condition::Condition;
 use super::node::Node;
 use crate::names;
 
-/// Something that a rule uses, so that it must not vanish unnoticed.
+/// Something that a rule uses and that must not be removed unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dependency {
     /// What kind of thing it is.
     pub kind: DependencyKind,
-    /// Its key; the name of an event.
+    /// Its key, or the name of the events.
     pub name: String,
 }
 
@@ -22,7 +22,7 @@ pub enum DependencyKind {
     Group,
     /// Another segment.
     Segment,
-    /// Events of a name.
+    /// Events of one name.
     Event,
 }
 

@@ -5,7 +5,7 @@ use super::parse::parse_rule;
 use super::{Code, Node, Problem};
 use serde_json::{Value, json};
 
-/// The version that is written. Older ones are upgraded when read.
+/// The version that is written. Older versions are upgraded when they are read.
 pub const DOCUMENT_VERSION: u64 = 1;
 
 /// A step from one version to the next, a pure function of the root of the rule.
@@ -13,8 +13,8 @@ pub type Upgrade = fn(Value) -> Value;
 
 /// The steps from each version to the next, from version 1 on.
 ///
-/// A change of the language after which old rules mean something else, or nothing, adds a step here and a fixture of
-/// the new version to the tests; the fixtures of the old ones stay as they are.
+/// A change of the language that gives old rules another meaning or none adds a step here and a fixture of the new
+/// version to the tests. The fixtures of the old versions stay as they are.
 const UPGRADES: [Upgrade; DOCUMENT_VERSION as usize - 1] = [];
 
 /// Wraps a rule for storage.
@@ -30,7 +30,7 @@ pub fn read_document(document: &Value) -> Result<Node, Vec<Problem>> {
     parse_rule(&upgrade_document(document, &UPGRADES)?)
 }
 
-/// Reads a stored rule and returns its root, as the newest version writes it.
+/// Reads a stored rule and returns its root, upgraded to the newest version.
 ///
 /// # Errors
 /// A problem with the document around the rule.
@@ -38,8 +38,7 @@ pub fn read_root(document: &Value) -> Result<Value, Vec<Problem>> {
     upgrade_document(document, &UPGRADES)
 }
 
-/// Returns the root of a stored rule as the version after the last of these steps writes it; the first leads from
-/// version 1 to version 2.
+/// Returns the root of a stored rule, upgraded by these steps. The first step leads from version 1 to version 2.
 ///
 /// # Errors
 /// A problem with the document around the rule.

@@ -1,4 +1,4 @@
-//! The fields that conditions ask about: those every subscriber has, and custom ones.
+//! The fields that conditions test: built-in fields and custom fields.
 
 use super::node_name::NodeName;
 use crate::names;
@@ -25,7 +25,7 @@ pub enum TextField {
     Custom(String),
 }
 
-/// A field of days or instants.
+/// A field of days or date-times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[expect(missing_docs, reason = "named like the fields of a subscriber")]
 pub enum DateField {
@@ -41,20 +41,20 @@ pub enum DateField {
 }
 
 impl DateField {
-    /// Whether the field holds days rather than instants.
+    /// Returns whether the field holds days rather than date-times.
     pub fn is_day(&self) -> bool {
         matches!(self, DateField::Birthday | DateField::CustomDate(_))
     }
 }
 
-/// A field with what kind of values it holds.
+/// A field, by the type of its values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
     /// Text.
     Text(TextField),
     /// A custom field of type number, by key.
     Number(String),
-    /// Days or instants.
+    /// Days or date-times.
     Date(DateField),
     /// A custom field of type boolean, by key.
     Boolean(String),
@@ -63,14 +63,14 @@ pub enum Field {
 }
 
 impl Field {
-    /// The node that asks about such a field.
+    /// Returns the name of the node that tests the field.
     pub fn node_name(&self) -> &'static str {
         NodeName::of_field(self).as_str()
     }
 }
 
 impl NodeName {
-    /// The node that asks about a field.
+    /// Returns the node that tests a field.
     pub fn of_field(field: &Field) -> NodeName {
         match field {
             Field::Text(_) => NodeName::Text,
@@ -91,7 +91,7 @@ pub enum CustomType {
     Number,
     /// A calendar day.
     Date,
-    /// An instant.
+    /// A date-time.
     Datetime,
     /// True or false.
     Boolean,
@@ -108,7 +108,7 @@ names!(CustomType {
     List: "list",
 });
 
-/// Returns the field of a custom field.
+/// Returns the field for a custom field with this key and type.
 pub fn custom_field(key: &str, custom_type: CustomType) -> Field {
     let key = key.to_owned();
     match custom_type {
@@ -121,7 +121,7 @@ pub fn custom_field(key: &str, custom_type: CustomType) -> Field {
     }
 }
 
-/// Finds the name for people of a field that every subscriber has.
+/// Returns the English label of a built-in field, or `None` if there is no such field.
 pub fn find_label(name: &str) -> Option<&'static str> {
     Some(match name {
         "email" => "e-mail address",
@@ -145,7 +145,7 @@ pub fn find_label(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Lists the fields that every subscriber has, by their names in rules.
+/// Lists the built-in fields with their names in rules.
 pub fn list_builtin_fields() -> [(&'static str, Field); 17] {
     [
         ("email", Field::Text(TextField::Email)),

@@ -1,8 +1,9 @@
-//! The order of keys: Postgres' `jsonb` keeps another than people write, so rules are put back into reading order.
+//! The order of keys. Postgres' `jsonb` does not keep the order in which people write keys, so rules are put back into
+//! reading order.
 
 use serde_json::{Map, Value};
 
-/// Keys that come first, in this order; all others follow in the order they have.
+/// Keys that come first, in this order. All others follow in the order they have.
 const FIRST: [&str; 17] = [
     "field",
     "property",
@@ -26,7 +27,7 @@ const FIRST: [&str; 17] = [
 /// The key that comes last: "sum ... of" a property.
 const LAST: &str = "of";
 
-/// Returns the same rule with its keys in the order in which one reads them.
+/// Returns the same rule with its keys in reading order.
 pub fn in_reading_order(rule: &Value) -> Value {
     match rule {
         Value::Object(body) => {

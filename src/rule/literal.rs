@@ -1,30 +1,30 @@
-//! The small values that rules are made of: days, instants, periods, statuses.
+//! The literal values in rules: days, date-times, periods and statuses.
 
 use crate::names;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A point on the time line as a rule writes it.
+/// A day or a date-time, as a rule writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum DateLiteral {
-    /// A calendar day, `2026-03-01`: the whole local day where it meets an instant.
+    /// A calendar day, such as `2026-03-01`. Compared with a date-time, it means the whole local day.
     Day(NaiveDate),
-    /// An instant, RFC 3339, kept to microseconds like every stored instant.
+    /// An RFC 3339 date-time, kept to microseconds like every stored date-time.
     Instant(DateTime<Utc>),
 }
 
-/// A length of time as people say it: an amount of calendar units.
+/// A length of time: an amount of calendar units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct Period {
     /// How many units; at most [`MAX_PERIOD`](super::MAX_PERIOD).
     pub amount: u32,
-    /// Which unit.
+    /// The unit.
     pub unit: Unit,
 }
 
 impl Period {
-    /// Whether it is shorter than another at every moment. Days count as 24 hours; months and years have a shortest and a
-    /// longest length, so that 1 month and 30 days can each be the longer one.
+    /// Returns whether the period is shorter than another one, whatever the date. A day counts as 24 hours. Months and
+    /// years vary in length, so that either of 1 month and 30 days can be the longer one.
     pub fn is_always_shorter_than(self, other: Period) -> bool {
         if self.unit == other.unit {
             return self.amount < other.amount;
@@ -61,7 +61,7 @@ names!(Unit {
 });
 
 impl Unit {
-    /// Returns how many hours it has at the least and at the most.
+    /// Returns the least and the greatest number of hours in the unit.
     fn hours(self) -> (u64, u64) {
         match self {
             Unit::Hour => (1, 1),
@@ -73,18 +73,18 @@ impl Unit {
     }
 }
 
-/// Whether a subscriber may be addressed.
+/// Whether a subscriber may be sent e-mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {
-    /// Wants to be addressed.
+    /// Wants to be sent e-mail.
     Subscribed,
-    /// Asked not to be addressed any more.
+    /// Opted out of e-mail.
     Unsubscribed,
-    /// The address does not work.
+    /// The e-mail address does not work.
     Bounced,
     /// Reported a message as unwanted.
     Complained,
-    /// Has not confirmed yet.
+    /// Has not confirmed the subscription yet.
     Pending,
 }
 
@@ -98,7 +98,7 @@ impl Status {
         Status::Pending,
     ];
 
-    /// The name in rules and in GraphQL.
+    /// Returns the name in rules and in GraphQL.
     pub fn as_rule_str(self) -> &'static str {
         match self {
             Status::Subscribed => "SUBSCRIBED",
@@ -109,7 +109,7 @@ impl Status {
         }
     }
 
-    /// The name in the database and in CSV files.
+    /// Returns the name in the database and in CSV files.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Subscribed => "subscribed",
@@ -120,7 +120,8 @@ impl Status {
         }
     }
 
-    /// Whether it says not to address the subscriber.
+    /// Returns whether subscribers with this status must not be sent e-mail because they opted out, bounced or
+    /// complained.
     pub fn withholds(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! The rule language: what a rule may say, and whether a given rule is one.
+//! The rule language: what a rule may contain, and whether a given rule is valid.
 //!
 //! | stage | file | type in -> type out | can fail with |
 //! |---|---|---|---|
@@ -6,11 +6,11 @@
 //! | check | `check.rs` | [`Node`] and [`Catalogue`] -> [`CheckedRule`] | problems of names that do not exist, and of cycles |
 //! | resolve | `evaluate/plan.rs` | [`CheckedRule`] and [`Moment`] -> plan | nothing |
 //!
-//! A [`Node`] can also be put into English, in one sentence (`words/summary.rs`) and node by node (`words/outline.rs`), and
-//! mapped from and to the JSON of react-querybuilder (`query_builder/`).
+//! A [`Node`] can also be described in English, in one sentence (`words/summary.rs`) and node by node
+//! (`words/outline.rs`), and mapped from and to the JSON of react-querybuilder (`query_builder/`).
 //!
-//! Every problem of a rule is reported at once, each with the path of the place it is about.
-//! This module knows no database, no clock and no asynchronous code.
+//! All problems of a rule are reported at once, each with the path of its place in the rule. This module uses no
+//! database, no clock and no asynchronous code.
 
 mod bounded;
 mod calendar;

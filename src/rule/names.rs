@@ -1,12 +1,12 @@
 //! Enums whose variants have names.
 
-/// Gives the variants of an enum their names: in rules, in the database, or wherever they are written. They are listed in the
-/// order of their declaration.
+/// Gives the variants of an enum their names, as rules, the database or files write them. The variants must be listed
+/// in the order of their declaration.
 #[macro_export]
 macro_rules! names {
     ($type:ident { $($variant:ident: $name:literal),* $(,)? }) => {
         impl $type {
-            /// All of them, in the order of their declaration.
+            /// All variants, in the order of their declaration.
             pub const ALL: [$type; { [$($name),*].len() }] = {
                 let all = [$($type::$variant),*];
                 let mut place = 0;
@@ -24,7 +24,7 @@ macro_rules! names {
                 }
             }
 
-            /// Finds the variant of that name.
+            /// Finds the variant with this name.
             pub fn find(name: &str) -> Option<$type> {
                 match name {
                     $($name => Some($type::$variant),)*

@@ -1,4 +1,4 @@
-//! The two trees of a rule: [`Node`], what was written, and [`CheckedRule`], what is known to make sense.
+//! The two trees of a rule: [`Node`] is the rule as it was written, [`CheckedRule`] the rule with every name looked up.
 
 use super::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, Measure, NumberTest, Quantifier,
@@ -8,14 +8,14 @@ use super::field::{DateField, TextField};
 use super::literal::Status;
 use serde::Serialize;
 
-/// A rule as it was written: shapes and values are right, names are not looked up yet.
+/// A rule as it was written. Shapes and values are valid, but names are not looked up yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
-    /// True where every child is true.
+    /// True if every child is true.
     All(Vec<Node>),
-    /// True where at least one child is true.
+    /// True if at least one child is true.
     Any(Vec<Node>),
-    /// True where the child is false.
+    /// True if the child is false.
     Not(Box<Node>),
     /// Always true.
     Everyone,
@@ -33,7 +33,7 @@ pub struct CheckedRule {
 }
 
 impl CheckedRule {
-    /// Lists the ids of the segments that the rule asks about.
+    /// Lists the ids of the segments that the rule uses.
     pub fn list_segments(&self) -> Vec<i64> {
         let asked = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Segment { ids, .. } => Some(ids.iter().copied()),
@@ -46,22 +46,22 @@ impl CheckedRule {
 /// A node of a [`CheckedRule`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedNode {
-    /// Its place in the rule, as in problems.
+    /// Its path in the rule, as in problems.
     pub path: String,
-    /// The index of the node above it; none for the root.
+    /// The index of its parent; `None` for the root.
     pub parent: Option<usize>,
-    /// What it says.
+    /// Its kind, with its content.
     pub kind: NodeKind,
 }
 
-/// What a [`CheckedNode`] says; children are indices into [`CheckedRule::nodes`].
+/// The content of a [`CheckedNode`]. Children are indices into [`CheckedRule::nodes`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeKind {
-    /// True where every child is true.
+    /// True if every child is true.
     All(Vec<usize>),
-    /// True where at least one child is true.
+    /// True if at least one child is true.
     Any(Vec<usize>),
-    /// True where the child is false.
+    /// True if the child is false.
     Not(usize),
     /// Always true.
     Everyone,
@@ -69,23 +69,23 @@ pub enum NodeKind {
     Leaf {
         /// The test.
         leaf: Leaf,
-        /// Whether its complement is meant.
+        /// Whether the complement of the test is meant.
         negated: bool,
     },
-    /// Membership of segments, as their rules say in the same evaluation.
+    /// Membership of segments.
     Segment {
-        /// In one or in all of them.
+        /// Whether membership of any or of all of the segments is needed.
         quantifier: Quantifier,
         /// The ids of the segments, sorted, each once.
         ids: Vec<i64>,
         /// Whether memberships that have ended count too.
         ever: bool,
-        /// When a membership must have begun to count.
+        /// Only memberships that began in this window count.
         joined: TimeWindow,
     },
 }
 
-/// A positive test of something a subscriber has or did. Equal leaves of different segments are evaluated once.
+/// A positive test of a value or of events of a subscriber. Equal leaves of different segments are evaluated once.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(
     missing_docs,
@@ -97,7 +97,7 @@ pub enum Leaf {
         test: TextTest,
         case_sensitive: bool,
     },
-    /// The key of a custom field of type number.
+    /// A custom field of type number, by key.
     Number {
         key: String,
         test: NumberTest,
@@ -106,12 +106,12 @@ pub enum Leaf {
         field: DateField,
         test: DateTest,
     },
-    /// The key of a custom field of type boolean.
+    /// A custom field of type boolean, by key.
     Boolean {
         key: String,
         test: BooleanTest,
     },
-    /// The key of a custom field of type list.
+    /// A custom field of type list, by key.
     List {
         key: String,
         test: ListTest,
@@ -138,13 +138,13 @@ pub enum Leaf {
 pub struct EventLeaf {
     /// Names of events, sorted, each once.
     pub names: Vec<String>,
-    /// When they must have happened to count.
+    /// Only events in this window count.
     pub window: TimeWindow,
-    /// What each must be to count: tests of its properties, in the place where custom fields have theirs.
+    /// Tests that an event must pass to count. They test its properties as if these were custom fields.
     pub filters: Vec<EventFilter>,
-    /// What is computed of them, and what the result must be.
+    /// What is computed from the events, and the test of the result.
     pub measure: Measure,
-    /// The property that it is computed of; the values of the events if absent.
+    /// The property that the measure is computed from. If absent, it is computed from the values of the events.
     pub of: Option<String>,
 }
 
@@ -153,6 +153,6 @@ pub struct EventLeaf {
 pub struct EventFilter {
     /// The test; its field is the property, as if it were a custom field.
     pub leaf: Leaf,
-    /// Whether its complement is meant.
+    /// Whether the complement of the test is meant.
     pub negated: bool,
 }

@@ -1,10 +1,10 @@
-//! Numbers are IEEE doubles. Written digits become the nearest double. Digits that this would change are refused, so
+//! Numbers are IEEE doubles. Written digits become the nearest double. A number that this would change is refused, so
 //! that no number silently becomes another.
 
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 
-/// Up to here every whole number is a double; beyond, doubles have gaps between them.
+/// Every whole number up to this one is a double. Beyond it, doubles have gaps between them.
 const GAPS_FROM: f64 = 9_007_199_254_740_992.0;
 
 /// Every decimal number with this many significant digits survives a round trip through a double.
@@ -13,12 +13,12 @@ const SAFE_DIGITS: usize = 15;
 /// No double has more significant decimal digits.
 const MOST_DIGITS: usize = 767;
 
-/// Checks that a double still is the number that was written. Between the gaps of the doubles beyond 2^53, every
-/// written digit must be one of the double: `1e300` and `9007199254740994` are, `9007199254740993` is not. Fractions
-/// may be rounded to the nearest double, as `0.1` is.
+/// Checks that a double still is the number that was written. Beyond 2^53, where doubles have gaps, the double rounded
+/// to as many digits as were written must have the written digits: `1e300` and `9007199254740994` pass,
+/// `9007199254740993` does not. Fractions may be rounded to the nearest double, as `0.1` is.
 ///
 /// # Errors
-/// What was expected and found, and how to mend it.
+/// Fails with a message that says what was expected and found, and how to fix it.
 pub fn check_digits(written: &str, double: f64) -> Result<(), String> {
     let refused = |reason: &str| {
         let written = super::shorten(written);
@@ -62,7 +62,7 @@ fn significant_digits(written: &str) -> String {
 /// Returns the double of a JSON number.
 ///
 /// # Errors
-/// If it is a whole number that no double holds.
+/// Fails if the number is a whole number that no double holds.
 pub fn read_double(number: &Number) -> Result<f64, String> {
     let double = number.as_f64().unwrap_or(f64::INFINITY);
     if !number.is_f64() {
@@ -71,15 +71,15 @@ pub fn read_double(number: &Number) -> Result<f64, String> {
     Ok(double)
 }
 
-/// Returns the whole number of a JSON value, however it is written: `7`, `7.0` and `7e0` are the same.
+/// Returns the whole number of a JSON value, or `None` if it is not one. `7`, `7.0` and `7e0` are the same number.
 pub fn read_whole(value: &Value) -> Option<u64> {
     let is_whole = |double: &f64| double.fract() == 0.0 && (0.0..=GAPS_FROM).contains(double);
     let of_double = || value.as_f64().filter(is_whole).map(|double| double as u64);
     value.as_u64().or_else(of_double)
 }
 
-/// Finds the first number in a JSON text that no double holds. Returns its path and what is wrong with it. It reads the
-/// text because a parsed value has lost the digits. It looks only at what is under the keys of `below`.
+/// Finds the first number in a JSON text that no double holds. Returns its path and what is wrong with it. The text is
+/// scanned because a parsed value has lost the digits. Only numbers below the path of keys `below` count.
 pub fn find_lost_digits(json: &str, below: &[&str]) -> Option<(String, String)> {
     let mut scanner = Scanner {
         json,
@@ -109,7 +109,7 @@ struct Scanner<'j> {
 
 /// Where in an object or a list the scanner is.
 enum Frame<'j> {
-    /// At the value of a key, which is in quotes and with its escapes.
+    /// At the value of this key. The key still has its quotes and escapes.
     Object(&'j str),
     /// At an item.
     List(usize),
@@ -159,7 +159,7 @@ impl<'j> Scanner<'j> {
         taken
     }
 
-    /// Returns where the scanner is, if that is under these keys: `$` and the way on from there.
+    /// Returns the path of the scanner's place relative to these keys, or `None` if the place is not below them.
     fn path_below(&self, below: &[&str]) -> Option<String> {
         let (above, within) = self.frames.split_at_checked(below.len())?;
         let is_below = above.iter().zip(below).all(|(frame, wanted)| match frame {

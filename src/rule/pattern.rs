@@ -1,4 +1,4 @@
-//! Regular expressions: compiled once, where the rule is read, and bounded one by one and together.
+//! Regular expressions: compiled once, when the rule is read. Each expression and their sum per rule are limited.
 
 use super::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE, MAX_REGEXES_LENGTH, MAX_REGEXES_SIZE};
 use super::problem::shorten;
@@ -7,7 +7,7 @@ use regex_automata::util::syntax;
 use serde::{Serialize, Serializer};
 use std::fmt::{Debug, Formatter};
 
-/// How many bytes of states a search keeps, which make it fast.
+/// How many bytes of automaton states a search may cache to be fast.
 const SEARCH_CACHE: usize = 1 << 20;
 
 /// A regular expression that is searched for anywhere in a text, in time linear in the text.
@@ -19,12 +19,12 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// The expression as it was written.
+    /// Returns the expression as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is found somewhere in a text.
+    /// Returns whether the expression matches anywhere in a text.
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
@@ -48,8 +48,8 @@ impl Serialize for Pattern {
     }
 }
 
-/// Compiles the regular expressions of one rule. Reading a pattern takes time by its length, compiling it by the size of
-/// the compiled pattern, and neither predicts the other: `\w{20}` is short and large.
+/// Compiles the regular expressions of one rule. The time to parse a pattern grows with its length, the time to compile
+/// it with its compiled size. Both are limited, because neither predicts the other: `\w{20}` is short and large.
 #[derive(Debug, Default)]
 pub struct PatternCompiler {
     length: usize,
@@ -57,10 +57,10 @@ pub struct PatternCompiler {
 }
 
 impl PatternCompiler {
-    /// Compiles a pattern; nothing once the rule has more than it may have and that was said.
+    /// Compiles a pattern. Returns `None` if the limit of the rule is exceeded and already reported.
     ///
     /// # Errors
-    /// What is wrong with the pattern, on one line.
+    /// Fails with a message of one line that says what is wrong with the pattern.
     pub fn compile(
         &mut self,
         pattern: &str,
@@ -110,7 +110,7 @@ fn build(pattern: &str, case_sensitive: bool) -> Result<Regex, String> {
                     "expected a regular expression that needs at most {MAX_REGEX_SIZE} bytes, found one that needs more"
                 );
             };
-            // The error draws the pattern; its last line is the reason.
+            // The message of the error draws the pattern, and its last line is the reason.
             let text = reason.to_string();
             let reason = text.lines().last().unwrap_or(&text).trim();
             let reason = reason.strip_prefix("error: ").unwrap_or(reason);

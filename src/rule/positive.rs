@@ -1,5 +1,5 @@
-//! From conditions to leaves: a negative test becomes the complement of a positive one, so that it is true also where
-//! there is nothing to test.
+//! Converts conditions to leaves. A negative test becomes the complement of a positive one, so that it is also true for
+//! a missing value.
 
 use super::condition::{
     BooleanTest, Condition, DateTest, EventCondition, ListTest, Measure, NumberTest, TextTest,
@@ -8,8 +8,8 @@ use super::field::{DateField, Field, TextField};
 use super::node::{EventFilter, EventLeaf, Leaf};
 use super::stored_form::stored_form;
 
-/// Returns the leaf of a condition about a field, and whether its complement is meant; none if the field has another
-/// type.
+/// Returns the leaf of a condition about a field, and whether its complement is meant. Returns `None` if the field has
+/// another type.
 pub fn field_leaf(condition: &Condition, field: Field) -> Option<(Leaf, bool)> {
     Some(match (condition, field) {
         (
@@ -78,7 +78,7 @@ pub fn event_leaf(event: &EventCondition) -> (Leaf, bool) {
     (leaf, negated)
 }
 
-/// Returns the field that the property of a filter is to those who test it.
+/// Returns the property that a filter tests, as if it were a custom field.
 fn property(filter: &Condition) -> Option<Field> {
     Some(match filter {
         Condition::Text { field, .. } => Field::Text(TextField::Custom(field.clone())),

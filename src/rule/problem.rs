@@ -1,4 +1,4 @@
-//! What is wrong with a rule: one value per mistake, each with its place.
+//! The problems of a rule: one value per mistake, each with its path.
 
 use super::bounded::bounded;
 use super::limits::MAX_PROBLEMS;
@@ -14,7 +14,7 @@ pub struct Problem {
     pub code: Code,
     /// What was expected and what was found.
     pub message: String,
-    /// How to mend it, where that is known: usually the nearest known name.
+    /// How to fix it, if that is known: usually the nearest known name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -23,11 +23,11 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
-    /// A value has another shape than the language asks for here.
+    /// A value has another shape than the language expects here.
     WrongShape,
     /// A value has the right shape but cannot be used, such as a day that does not exist.
     WrongValue,
-    /// A required key is not there.
+    /// A required key is missing.
     Missing,
     /// A list or a text that must hold something is empty.
     Empty,
@@ -39,13 +39,13 @@ pub enum Code {
     UnknownTest,
     /// A field of this name does not exist.
     UnknownField,
-    /// The field exists but has another type than the node asks about.
+    /// The field exists but has another type than the node tests.
     WrongFieldType,
     /// A group of this key does not exist.
     UnknownGroup,
     /// A segment of this key does not exist.
     UnknownSegment,
-    /// The rule of a segment asks about the segment itself, straight or by way of others.
+    /// The rule of a segment uses the segment itself, directly or through other segments.
     Cycle,
     /// The regular expression is not valid or too large.
     InvalidRegex,
@@ -57,14 +57,14 @@ pub enum Code {
     TooManyValues,
     /// The stored document has a version that this server does not know.
     UnknownVersion,
-    /// Evaluating the rule failed, though nothing is wrong with what it says.
+    /// Evaluating the rule failed, although the rule is valid.
     EvaluationFailed,
-    /// Evaluating the rule took longer than it may.
+    /// Evaluating the rule took longer than its budget.
     TooSlow,
 }
 
 impl Problem {
-    /// A problem without a hint.
+    /// Makes a problem without a hint.
     pub fn new(path: &str, code: Code, message: impl Into<String>) -> Problem {
         Problem {
             path: bounded(path),
@@ -74,7 +74,7 @@ impl Problem {
         }
     }
 
-    /// The same problem with a hint, if there is one.
+    /// Returns the same problem with a hint, if there is one.
     pub fn with_hint(mut self, hint: Option<String>) -> Problem {
         self.hint = hint;
         self
@@ -103,7 +103,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Adds a problem, if there is room. Only then its hint is looked for, which takes longer than finding the problem.
+    /// Adds a problem unless the limit is reached. The hint is computed only if the problem is added, because finding a
+    /// hint takes longer than finding the problem.
     pub fn add(
         &mut self,
         path: &str,
@@ -117,7 +118,7 @@ impl Problems {
         }
     }
 
-    /// Whether there is no room for another.
+    /// Returns whether the limit is reached.
     pub fn is_full(&self) -> bool {
         self.found.len() >= MAX_PROBLEMS
     }
@@ -125,7 +126,7 @@ impl Problems {
     /// Returns the value if there is one and no problem was found.
     ///
     /// # Errors
-    /// The problems.
+    /// Fails with the problems.
     pub fn or<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {
             Some(value) if self.found.is_empty() => Ok(value),
@@ -134,7 +135,7 @@ impl Problems {
     }
 }
 
-/// Returns "did you mean ...?" for the known name nearest to `found`, if one is near enough to be a slip.
+/// Returns "did you mean ...?" for the known name nearest to `found`, if one is near enough for a typo.
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let folded = found.to_lowercase();
     let length = folded.chars().count();
@@ -153,7 +154,7 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| format!("did you mean \"{name}\"?"))
 }
 
-/// Keeps what was found from flooding a message.
+/// Cuts a long text, so that it does not flood a message.
 pub fn shorten(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {

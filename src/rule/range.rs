@@ -1,38 +1,38 @@
-//! The moments that exist here, and how one is read: those of the years 1 to 9999 in UTC.
+//! The supported times, which are those of the years 1 to 9999 in UTC, and how a time is read.
 //!
-//! Files, JSON and Postgres agree on these years and on no others. Every door reads moments by [`parse_instant`] or
-//! checks them by [`check_moment`], so that what is stored can always be exported and imported again.
+//! Files, JSON and Postgres agree on these years and on no others. Every entry point reads times with [`parse_instant`]
+//! or checks them with [`check_moment`], so that what is stored can always be exported and imported again.
 
 use super::problem::shorten;
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, SubsecRound, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
-/// The first moment: 0001-01-01T00:00:00Z.
+/// The first supported time: 0001-01-01T00:00:00Z.
 pub const FIRST_MOMENT: DateTime<Utc> = match NaiveDate::from_ymd_opt(1, 1, 1) {
     Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
     None => panic!("a day"),
 };
 
-/// The end of all moments, which is not one itself: 10000-01-01T00:00:00Z. Half-open ranges end here.
+/// The end of the supported times, itself excluded: 10000-01-01T00:00:00Z. Half-open ranges end here.
 pub const END_OF_MOMENTS: DateTime<Utc> = match NaiveDate::from_ymd_opt(10_000, 1, 1) {
     Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
     None => panic!("a day"),
 };
 
-/// The message about a moment outside the range.
+/// The message about a time outside the range.
 const OUTSIDE: &str = "expected a moment from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999Z";
 
-/// Why a text is not accepted as a moment or a day.
+/// Why a text is not accepted as a date-time or a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// It has another form.
+    /// The text has another form.
     Malformed,
-    /// It has the form, but no such moment exists here: what was expected and found, as a sentence.
+    /// The text has the form, but the date-time or day is not supported. The message says what was expected and found.
     Outside(String),
 }
 
 impl Refusal {
-    /// Returns the sentence; `expected` is what a malformed text should have been.
+    /// Returns the message. `expected` is what a malformed text should have been.
     pub fn explain(self, expected: &str, found: &str) -> String {
         match self {
             Refusal::Malformed => format!("expected {expected}, found \"{}\"", shorten(found)),
@@ -41,13 +41,13 @@ impl Refusal {
     }
 }
 
-/// Checks that a moment lies in the range, and cuts it to whole microseconds.
+/// Checks that a time lies in the range, and cuts it to whole microseconds.
 ///
-/// Leap seconds (`23:59:60`) are refused: neither Postgres nor the calendar of a rule has them, and a moment must be
-/// the same one wherever it is stored.
+/// Leap seconds (`23:59:60`) are refused: neither Postgres nor the calendar of a rule has them, and a time must be the
+/// same wherever it is stored.
 ///
 /// # Errors
-/// What was expected and found, as a sentence.
+/// Fails with a message that says what was expected and found.
 pub fn check_moment(moment: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     if moment.nanosecond() >= 1_000_000_000 {
         return Err(format!(
@@ -60,7 +60,7 @@ pub fn check_moment(moment: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     Ok(moment.trunc_subsecs(6))
 }
 
-/// A moment of the range, as a cursor holds it: reading one outside fails.
+/// A time in the range, as a cursor holds it. Reading a time outside the range fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "DateTime<Utc>")]
 pub struct StoredMoment(pub DateTime<Utc>);
@@ -73,12 +73,12 @@ impl TryFrom<DateTime<Utc>> for StoredMoment {
     }
 }
 
-/// Returns the nearest moment that may end a range: one in the range, or [`END_OF_MOMENTS`].
+/// Returns the nearest time from [`FIRST_MOMENT`] to [`END_OF_MOMENTS`], both included, so that it may end a range.
 pub fn clamp_moment(moment: DateTime<Utc>) -> DateTime<Utc> {
     moment.clamp(FIRST_MOMENT, END_OF_MOMENTS)
 }
 
-/// Returns the moment that lies a duration after another, or before it if the duration is negative; never outside.
+/// Returns a time moved by a duration, which may be negative. The result is clamped to the range.
 pub fn shift_moment(moment: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
     let beyond = match duration < Duration::zero() {
         true => FIRST_MOMENT,
@@ -89,10 +89,10 @@ pub fn shift_moment(moment: DateTime<Utc>, duration: Duration) -> DateTime<Utc> 
         .map_or(beyond, clamp_moment)
 }
 
-/// Reads an RFC 3339 instant of the range, kept to microseconds.
+/// Reads an RFC 3339 date-time in the range, and cuts it to microseconds.
 ///
 /// # Errors
-/// What was expected and found, as a sentence.
+/// Fails with a message that says what was expected and found.
 pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
     const EXPECTED: &str = "a time such as \"2026-03-01T09:30:00Z\"";
     read_instant(text).map_err(|refusal| refusal.explain(EXPECTED, text))
@@ -101,20 +101,20 @@ pub fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 /// Reads a day, `2026-03-01`, of the years 1 to 9999.
 ///
 /// # Errors
-/// What was expected and found, as a sentence.
+/// Fails with a message that says what was expected and found.
 pub fn parse_day(text: &str) -> Result<NaiveDate, String> {
     const EXPECTED: &str = "a day such as \"2026-03-01\"";
     read_day(text).map_err(|refusal| refusal.explain(EXPECTED, text))
 }
 
-/// As [`parse_instant`], for a caller who expects other forms too.
+/// Like [`parse_instant`], for callers that accept other forms too.
 ///
 /// # Errors
-/// [`Refusal`].
+/// Fails with the reason why the text is refused.
 pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) => check_moment(instant.to_utc()).map_err(Refusal::Outside),
-        // RFC 3339 has four digits for a year; more of them, or a sign, make a moment that is not in the range either.
+        // RFC 3339 has four digits for a year. A date-time with more digits or with a sign counts as outside the range.
         Err(_) => {
             let signed = format!("+{}", text.trim_start_matches(['+', '-']));
             match signed.parse::<DateTime<Utc>>() {
@@ -128,17 +128,17 @@ pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
     }
 }
 
-/// As [`parse_day`], for a caller who expects other forms too.
+/// Like [`parse_day`], for callers that accept other forms too.
 ///
 /// # Errors
-/// [`Refusal`].
+/// Fails with the reason why the text is refused.
 pub fn read_day(text: &str) -> Result<NaiveDate, Refusal> {
     match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         Ok(day) if day.year() < 1 || day.year() > 9999 => Err(Refusal::Outside(format!(
             "expected a day from 0001-01-01 to 9999-12-31, found \"{}\"",
             shorten(text)
         ))),
-        // Written back it must be the same: the parser also takes signs and blanks for digits.
+        // The day must be written back as the same text: the parser also accepts signs and blanks.
         Ok(day) if day.to_string() == text => Ok(day),
         _ => Err(Refusal::Malformed),
     }

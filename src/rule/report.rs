@@ -1,9 +1,10 @@
-//! What everything that reads values of JSON reports in the same words.
+//! The problem messages that all readers of JSON share.
 
 use super::problem::{Code, Problems, shorten};
 use serde_json::Value;
 
-/// A reader of JSON that goes on after a mistake. What returns an `Option` returns nothing where it reported a problem.
+/// A reader of JSON that continues after a mistake. A method that returns an `Option` returns `None` if it reported a
+/// problem.
 pub(super) trait Report {
     /// The problems found so far.
     fn problems(&mut self) -> &mut Problems;
@@ -13,7 +14,7 @@ pub(super) trait Report {
         self.problems().add(path, code, message, || None);
     }
 
-    /// Reports that a value is not of the shape that is expected.
+    /// Reports that a value does not have the expected shape.
     fn wrong_shape<T>(&mut self, path: &str, expected: &str, found: &Value) -> Option<T> {
         let message = format!("expected {expected}, found {}", describe(found));
         self.report(path, Code::WrongShape, message);
@@ -31,7 +32,7 @@ pub(super) trait Report {
     }
 }
 
-/// Says what a value is.
+/// Describes a value for a message.
 fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -1,4 +1,4 @@
-//! Values of rules in the form in which the values that they are compared with are stored.
+//! Converts values in rules to the form of the stored values that they are compared with.
 
 use super::condition::TextTest;
 use super::field::TextField;
@@ -6,11 +6,12 @@ use rollcall_text::{
     clean_country, clean_email, clean_language, clean_timezone, show_domain, show_email,
 };
 
-/// Returns the test with its values as the field holds them. A value that the field cannot hold stays as it is, and
-/// matches nothing.
+/// Returns the test with its values in the form in which the field is stored. A value that the field cannot hold stays
+/// as it is and matches nothing.
 ///
-/// Parts of values have no form of their own, so that `contains` and its like stay as they are, but for the separator
-/// of languages. Addresses are compared as they are shown, with domains in Unicode, so that parts of those match too.
+/// Parts of values have no stored form, so the values of `contains`, `startsWith` and the like stay as they are, except
+/// for the separator in languages. E-mail addresses are compared as they are shown, with domains in Unicode, so that
+/// parts of such domains match too.
 pub(super) fn stored_form(field: &TextField, test: &TextTest) -> TextTest {
     let whole = |text: &String| whole_value(field, text);
     let all = |texts: &[String]| texts.iter().map(whole).collect();
@@ -33,7 +34,7 @@ fn whole_value(field: &TextField, text: &str) -> String {
         TextField::Email => clean_email(text)
             .ok()
             .map(|email| show_email(&email).into_owned()),
-        // An address with that domain has the domain in its stored form.
+        // A cleaned address with this domain has the domain in its stored form.
         TextField::EmailDomain => clean_email(&format!("a@{text}"))
             .ok()
             .and_then(|email| Some(show_domain(email.split_once('@')?.1).into_owned())),
@@ -54,21 +55,21 @@ fn part_of_value(field: &TextField, text: &str) -> String {
     }
 }
 
-/// The white space around a value that can be a part of it.
+/// Where white space around a text can be part of a stored value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edges {
-    /// None: stored values are trimmed.
+    /// Nowhere: stored values are trimmed.
     Trimmed,
-    /// At its end: how a value begins.
+    /// At the end: the text is the beginning of a value.
     OpenEnd,
-    /// At its start: how a value ends.
+    /// At the start: the text is the end of a value.
     OpenStart,
-    /// On both sides: what is within a value.
+    /// On both sides: the text is within a value.
     Open,
 }
 
 impl Edges {
-    /// Trims where no value has white space.
+    /// Trims the sides on which no stored value has white space.
     pub(super) fn trim(self, text: &str) -> &str {
         match self {
             Edges::Trimmed => text.trim(),

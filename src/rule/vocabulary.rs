@@ -16,15 +16,15 @@ pub struct Word {
 pub enum Role {
     /// A test: a condition has exactly one. It is under `is` if the node has a field.
     Test,
-    /// What is computed of events, and the test of it: at most one.
+    /// What is computed from events, and the test of the result: at most one.
     Measure,
-    /// When something must have happened: at most one.
+    /// The window in which something must have happened: at most one.
     Window,
     /// Tests of properties of events.
     Filter,
-    /// What is asked about, such as the name of events.
+    /// What is tested, such as the name of events.
     Subject,
-    /// What changes how the test is made.
+    /// A setting that changes how the test works.
     Option,
 }
 
@@ -45,11 +45,11 @@ pub enum ValueKind {
     NumberRange,
     /// A test of a number.
     NumberTest,
-    /// A day or an instant.
+    /// A day or a date-time.
     Date,
-    /// Two days or instants, `from` and `to`.
+    /// Two days or date-times, `from` and `to`.
     DateRange,
-    /// A test of a day or an instant.
+    /// A test of a day or a date-time.
     DateTest,
     /// An `amount` and a `unit`.
     Period,
@@ -114,7 +114,7 @@ pub const NUMBER_TESTS: [Word; 9] = [
     test("isSet", ValueKind::Flag),
 ];
 
-/// The tests of days and instants.
+/// The tests of days and date-times.
 pub const DATE_TESTS: [Word; 17] = [
     test("on", ValueKind::Date),
     test("before", ValueKind::Date),
@@ -154,13 +154,13 @@ pub const LIST_TESTS: [Word; 5] = [
 /// The tests of the status.
 pub const STATUS_TESTS: [Word; 1] = [test("in", ValueKind::Statuses)];
 
-/// The tests of where a subscriber is.
+/// The tests of the location of a subscriber.
 pub const LOCATION_TESTS: [Word; 2] = [
     test("within", ValueKind::Circle),
     test("isSet", ValueKind::Flag),
 ];
 
-/// What a condition about groups may have.
+/// The keys that a condition about groups may have.
 pub const GROUP_WORDS: [Word; 4] = [
     test("inAny", ValueKind::GroupKeys),
     test("inAll", ValueKind::GroupKeys),
@@ -168,7 +168,7 @@ pub const GROUP_WORDS: [Word; 4] = [
     word("addedAt", Role::Window, ValueKind::Window),
 ];
 
-/// What a condition about segments may have.
+/// The keys that a condition about segments may have.
 pub const SEGMENT_WORDS: [Word; 4] = [
     test("inAny", ValueKind::SegmentKeys),
     test("inAll", ValueKind::SegmentKeys),
@@ -198,27 +198,27 @@ pub const MEASURES: [Word; 8] = [
     word("lastAt", Role::Measure, ValueKind::DateTest),
 ];
 
-/// What a measure of events may have beside it.
+/// The keys that may accompany a measure of events.
 pub const MEASURE_OPTIONS: [Word; 1] = [word("of", Role::Option, ValueKind::Property)];
 
-/// What else a condition about events may have.
+/// The other keys that a condition about events may have.
 pub const EVENT_WORDS: [Word; 3] = [
     word("name", Role::Subject, ValueKind::Text),
     word("names", Role::Subject, ValueKind::Texts),
     word("where", Role::Filter, ValueKind::PropertyTests),
 ];
 
-/// What a random share has; all of it.
+/// The keys of a random share, all of which are required.
 pub const RANDOM_WORDS: [Word; 3] = [
     word("salt", Role::Subject, ValueKind::Text),
     word("fromPercent", Role::Test, ValueKind::Number),
     word("toPercent", Role::Test, ValueKind::Number),
 ];
 
-/// What a condition about a text may have besides its test.
+/// The keys that a condition about a text may have besides its test.
 pub const TEXT_OPTIONS: [Word; 1] = [word("caseSensitive", Role::Option, ValueKind::Flag)];
 
-/// Returns the keys alone.
+/// Returns the keys of the words.
 pub const fn names<const N: usize>(words: &[Word; N]) -> [&'static str; N] {
     let mut names = [""; N];
     let mut place = 0;
@@ -229,7 +229,8 @@ pub const fn names<const N: usize>(words: &[Word; N]) -> [&'static str; N] {
     names
 }
 
-/// Lists what a condition of that node may contain, besides the field. Empty for logic and unknown nodes.
+/// Lists the keys that a condition of this node may contain, besides the field. Returns an empty list for logic and
+/// unknown nodes.
 pub fn list_words(node_name: &str) -> Vec<Word> {
     match node_name {
         "text" => [&TEXT_TESTS[..], &TEXT_OPTIONS].concat(),

@@ -1,22 +1,23 @@
-//! Warnings: what a valid rule asks about that may be a slip, such as an event that was never recorded.
+//! Warnings: parts of a valid rule that may be mistakes, such as an event that was never recorded.
 //!
-//! Event names and properties are whatever people send. A rule may ask about one before the first is recorded, so that
-//! this is no problem; but mostly it is a misspelt name, and the rule matches no subscriber, or every one.
+//! Clients choose event names and properties freely. A rule may use one before the first event with it is recorded, so
+//! this is not a problem of the rule. But mostly it is a misspelt name, and the rule matches no subscriber, or every
+//! one.
 
 use super::node_name::NodeName;
 use super::path::{child, element};
 use serde_json::Value;
 
-/// One thing in a valid rule that may be a slip.
+/// One part of a valid rule that may be a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where it is, from the root of the rule, as in problems.
     pub path: String,
-    /// What kind of slip it may be.
+    /// What kind of mistake it may be.
     pub code: WarningCode,
     /// What was expected and what was found.
     pub message: String,
-    /// How to mend it, where that is known.
+    /// How to fix it, if that is known.
     pub hint: Option<String>,
 }
 
@@ -27,11 +28,11 @@ pub enum WarningCode {
     UnknownEvent,
     /// None of the latest events has this property.
     UnknownProperty,
-    /// The latest events have this property, but never with a value of the type that is asked for.
+    /// The latest events have this property, but never with a value of the type that the rule tests.
     OtherPropertyType,
 }
 
-/// A condition about events: the names and properties it asks about, with their paths.
+/// A condition about events: the names and properties that it uses, with their paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedEvents<'r> {
     /// The names of the events.
@@ -40,7 +41,7 @@ pub struct AskedEvents<'r> {
     pub properties: Vec<AskedProperty<'r>>,
 }
 
-/// A property that a condition about events asks about.
+/// A property that a condition about events uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedProperty<'r> {
     /// The path of its name.
@@ -52,7 +53,7 @@ pub struct AskedProperty<'r> {
 }
 
 impl AskedProperty<'_> {
-    /// The type that its values must have, as JSON names it.
+    /// Returns the type that its values must have, as JSON names it.
     pub fn json_type(&self) -> &'static str {
         match self.node {
             NodeName::Number => "number",
@@ -63,7 +64,7 @@ impl AskedProperty<'_> {
     }
 }
 
-/// Lists the conditions about events of a valid rule, the root node as JSON.
+/// Lists the conditions about events in a valid rule. `rule` is its root node as JSON.
 pub fn list_asked_events(rule: &Value) -> Vec<AskedEvents<'_>> {
     let mut found = Vec::new();
     collect(rule, String::new(), &mut found);

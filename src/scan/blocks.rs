@@ -1,4 +1,4 @@
-//! Blocks: comparing the new members with the stored ones, and the form in which a change is remembered.
+//! Blocks: compares new members with the stored ones, and holds the changes.
 
 use super::chunk_range::ChunkRange;
 use crate::audience::block::{BLOCK_BYTES, BLOCK_IDS};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 const EMPTY: [u8; BLOCK_BYTES] = [0; BLOCK_BYTES];
 
-/// A block whose members are not those that are stored.
+/// A block whose new members differ from the stored ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockChange {
     /// The place of the segment in the refresh.
@@ -25,7 +25,7 @@ pub struct BlockChange {
 }
 
 impl BlockChange {
-    /// Takes ids out of the new members, as if they had never been looked at.
+    /// Removes ids from the new members and from the changes.
     pub fn forget(&mut self, offsets: &[usize]) {
         for offset in offsets {
             let mask = !(1_u8 << (offset % 8));
@@ -34,21 +34,21 @@ impl BlockChange {
         }
     }
 
-    /// Leaves ids alone, whatever was found about them.
+    /// Removes ids from the changes only, so that their membership stays as it is.
     pub fn leave(&mut self, offsets: &[usize]) {
         for offset in offsets {
             self.changed[offset / 8] &= !(1_u8 << (offset % 8));
         }
     }
 
-    /// Makes the change one of these members, which may be others than those it was found against.
+    /// Applies the change to these members, which may differ from those it was computed from.
     pub fn apply_to(&mut self, stored: Option<&Vec<u8>>) {
         let stored = stored.map_or(EMPTY.as_slice(), Vec::as_slice);
         let pairs = stored.iter().zip(&self.changed);
         self.members = pairs.map(|(stored, changed)| stored ^ changed).collect();
     }
 
-    /// Whether nothing is changed.
+    /// Returns whether nothing is changed.
     pub fn is_void(&self) -> bool {
         self.changed.iter().all(|byte| *byte == 0)
     }
@@ -173,7 +173,7 @@ impl StoredBlocks {
     }
 }
 
-/// Writes the members of blocks: segment, block and its bytes. A block without members is not kept.
+/// Writes blocks, each given by segment, number and bytes. A block without members is deleted.
 pub fn store_blocks(
     connection: &mut PgConnection,
     blocks: &[(i64, i32, &[u8])],
@@ -204,7 +204,7 @@ pub fn store_blocks(
     Ok(())
 }
 
-/// Reads which of these subscribers, given ascending, are stored members of segments: one bit for each, by segment.
+/// Reads which of these subscribers are stored members of segments: one bit for each, in their order, by segment.
 pub fn load_stored_bits(
     connection: &mut PgConnection,
     segment_ids: &[i64],
@@ -217,8 +217,8 @@ pub fn load_stored_bits(
         #[diesel(sql_type = Array<Integer>)]
         places: Vec<i32>,
     }
-    // The bits are picked where they lie, since blocks are large; each block is visited once, since those of instant
-    // segments have many versions while a refresh keeps its snapshot.
+    // Postgres picks the bits, because blocks are large. Each block is visited once, because blocks of instant segments
+    // have many row versions while a refresh keeps its snapshot.
     let found: Vec<Row> = diesel::sql_query(
         "SELECT b.segment_id, array_agg(bit.place) AS places FROM \
              (SELECT (id >> 13)::integer AS block, array_agg(id & 8191) AS offsets, array_agg((place - 1)::integer) AS places \

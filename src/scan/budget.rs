@@ -1,8 +1,8 @@
 //! The budget of a rule: how long its conditions may be evaluated. The time is measured for each condition, and counts
 //! for every rule that has the condition.
 //!
-//! A rule that exceeds its budget is not evaluated any further, and the others are. Their answers stay right: a
-//! condition is broken off only when every rule that has it has exceeded its budget.
+//! A rule that exceeds its budget is not evaluated any further; the other rules are. Their answers stay right, because
+//! a condition is stopped only when every rule that has it has exceeded its budget.
 
 use crate::cancel::{Cancel, Stopped};
 use crate::evaluate::{Part, Plan, PlannedNode, ResolvedLeaf, Watch};
@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 /// ordinary conditions takes milliseconds for a million subscribers.
 pub const RULE_BUDGET: Duration = Duration::from_secs(60);
 
-/// After how many bytes of text a regular expression looks at the clock.
+/// After how many bytes of text the search of a regular expression checks the clock.
 const BYTES_PER_LOOK: usize = 8_192;
-/// What a text costs beside its bytes: starting a search takes time too.
+/// How many bytes each text counts in addition, because starting a search takes time too.
 const BYTES_PER_TEXT: usize = 64;
 
 /// What the rules of a plan have spent of their budgets. All workers share it.
@@ -56,12 +56,12 @@ pub struct SlowRule {
     pub tree: usize,
     /// How long it was evaluated.
     pub micros: i64,
-    /// What to say of it.
+    /// The problem to report.
     pub problem: Problem,
 }
 
 impl Spending {
-    /// Nothing is spent yet.
+    /// Makes the accounts of the rules of a plan, with nothing spent.
     pub fn new(plan: &Plan, budget: Duration) -> Spending {
         let mut rules_of_leaf = vec![BTreeSet::new(); plan.leaves.len()];
         let mut rules_of_filter = vec![BTreeSet::new(); plan.events.filters.len()];
@@ -100,7 +100,7 @@ impl Spending {
         i64::try_from(self.rules[tree].spent().as_micros()).unwrap_or(i64::MAX)
     }
 
-    /// Whether any rule has exceeded its budget.
+    /// Returns whether any rule has exceeded its budget.
     pub fn is_exceeded(&self) -> bool {
         let mut rules = self.rules.iter();
         rules.any(|account| account.exceeded_after.get().is_some())
@@ -128,7 +128,7 @@ impl Spending {
         }
     }
 
-    /// Returns how long a part may take before every rule that has it has exceeded its budget; none if all have.
+    /// Returns how long a part may take before every rule that has it has exceeded its budget, or `None` if all have.
     fn allowance(&self, part: Part) -> Option<Duration> {
         let accounts = self.rules_of(part).iter().map(|tree| &self.rules[*tree]);
         accounts
@@ -137,7 +137,8 @@ impl Spending {
             .max()
     }
 
-    /// Charges a part to every rule that has it; `searched` texts of a chunk that is not complete were looked at.
+    /// Charges the time of a part to every rule that has it. `searched` is the number of texts that were searched in
+    /// the unfinished chunk.
     fn charge(&self, part: Part, taken: Duration, searched: u64) {
         let nanos = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
         for tree in self.rules_of(part) {
@@ -164,18 +165,18 @@ fn problem_of(spent: Duration, budget: Duration, evaluated: u64, subscribers: u6
     Problem::new("", Code::TooSlow, message).with_hint(Some(hint.to_owned()))
 }
 
-/// Measures what one worker spends on a chunk, and stops it where the budget or its caller says so.
+/// Measures the time that one worker spends on a chunk, and stops it when the budget is exceeded or the caller cancels.
 #[derive(Debug)]
 pub struct Stopwatch<'s> {
     cancel: &'s Cancel,
-    /// Nothing is measured without it.
+    /// If absent, nothing is measured.
     spending: Option<&'s Spending>,
     started: Cell<Instant>,
     allowance: Cell<Duration>,
     is_over: Cell<bool>,
-    /// How many texts of the part were looked at.
+    /// How many texts of the part were searched.
     searched: Cell<u64>,
-    /// How much text was looked at since the clock was.
+    /// How many bytes of text were searched since the clock was checked.
     bytes: Cell<usize>,
 }
 

@@ -39,13 +39,13 @@ fn block_of(id: i64) -> i32 {
     i32::try_from(id / BLOCK_IDS).unwrap_or(i32::MAX)
 }
 
-/// Returns the chunk with that number, if the audience with this many ids has it.
+/// Returns the chunk with this number, or `None` if an audience with this many ids has no such chunk.
 pub fn chunk_range(number: i64, ids: i64) -> Option<ChunkRange> {
     let first = number.checked_mul(CHUNK_IDS)?;
     if first >= ids {
         return None;
     }
-    // Whole blocks, because that is what is stored; a small audience has a small chunk.
+    // Whole blocks, because blocks are what is stored. A small audience has a small chunk.
     let blocks = ((ids - first).min(CHUNK_IDS) + BLOCK_IDS - 1) / BLOCK_IDS;
     Some(ChunkRange {
         first,

@@ -1,4 +1,4 @@
-//! Building columns out of what Postgres sends.
+//! Builds columns from what Postgres sends.
 
 use super::pg_array::{Elements, read_day, read_f64, read_instant, read_text};
 use crate::error::Error;
@@ -14,7 +14,7 @@ use arrow_array::builder::{
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
-/// A column in the making; what it reads depends on the field.
+/// A column that is being built. The variant says how its values are read.
 pub enum ColumnBuilder {
     Text(StringBuilder),
     Email(StringBuilder),
@@ -24,7 +24,7 @@ pub enum ColumnBuilder {
     CustomDay(Date32Builder),
     Instant(TimestampMicrosecondBuilder),
     CustomInstant(TimestampMicrosecondBuilder),
-    /// An instant of a property, or the local day whose beginning it is.
+    /// A property with a date-time, or with a day, which stands for the beginning of the local day.
     PropertyInstant(TimestampMicrosecondBuilder, Moment),
     Boolean(BooleanBuilder),
     List(ListBuilder<StringBuilder>),
@@ -33,7 +33,7 @@ pub enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// A column of a field.
+    /// Makes the builder for the column of a field.
     pub fn new(key: &ColumnKey, rows: usize) -> ColumnBuilder {
         match key {
             ColumnKey::Text(TextField::EmailDomain) => {
@@ -69,7 +69,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// A column of a property of events.
+    /// Makes the builder for the column of a property of events.
     pub fn of_property(key: &ColumnKey, rows: usize, moment: &Moment) -> ColumnBuilder {
         match key {
             ColumnKey::Date(_) => ColumnBuilder::PropertyInstant(
@@ -132,7 +132,7 @@ impl ColumnBuilder {
         let text = || value.map(read_text).transpose();
         match self {
             ColumnBuilder::Text(builder) => builder.append_option(text()?),
-            // Rules compare addresses as they are shown, with domains in Unicode.
+            // Rules compare e-mail addresses as they are shown, with domains in Unicode.
             ColumnBuilder::Email(builder) => builder.append_option(text()?.map(show_email)),
             ColumnBuilder::EmailDomain(builder) => {
                 let domain = text()?.and_then(|email| email.rsplit('@').next());
@@ -209,7 +209,7 @@ impl ColumnBuilder {
     }
 }
 
-/// Returns the texts in a JSON array that are not empty; a value of another kind has none.
+/// Returns the non-empty texts in a JSON array, or an empty list if the value is of another kind.
 fn read_items(json: &str) -> Vec<String> {
     let Ok(Value::Array(items)) = serde_json::from_str(json) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Reasons: why a subscriber is in a segment or not, node by node.
+//! Explains why a subscriber is in a segment or not, node by node.
 
 use super::chunk_range::ChunkRange;
 use super::load::load_chunk;
@@ -24,15 +24,16 @@ use diesel::prelude::*;
 pub struct NodeAnswer {
     /// Whether the node is true of the subscriber.
     pub is_true: bool,
-    /// What the subscriber has where the node asks, in words; none for logic.
+    /// The value of the subscriber that the node tests, in words; `None` for logic.
     pub seen: Option<String>,
 }
 
-/// Evaluates a rule for one subscriber: an answer for each of its nodes, in their order. Segments that it asks about
-/// are evaluated with it, not read.
+/// Evaluates a rule for one subscriber. Returns an answer for each of its nodes, in their order. The rules of segments
+/// that it uses are evaluated with it. Archived segments and segments with an invalid rule count with their stored
+/// members.
 ///
 /// # Errors
-/// [`Error::NotFound`] if the subscriber does not exist; those of the database.
+/// [`Error::NotFound`] if the subscriber does not exist.
 pub fn explain(
     connection: &mut PgConnection,
     subscriber_id: i64,
@@ -119,7 +120,7 @@ fn answer_nodes(
     Ok(nodes.map(answer).collect())
 }
 
-/// What is needed to say which memberships of segments were seen of one subscriber.
+/// The data for describing the memberships of one subscriber in segments.
 struct SegmentWitness<'w> {
     catalogue: &'w Catalogue,
     chunk: &'w Chunk,
@@ -132,7 +133,7 @@ impl SegmentWitness<'_> {
         describe_memberships(present.map(|(id, is_in)| (self.key_of(id), is_in)))
     }
 
-    /// Says of each segment since when the subscriber is in it, or that the subscriber was in it.
+    /// Says for each segment since when the subscriber is a member, or whether the subscriber was one.
     fn describe_past(&self, present: impl Iterator<Item = (i64, bool)>) -> String {
         let describe = |(id, is_in): (i64, bool)| {
             let key = self.key_of(id);

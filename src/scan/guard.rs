@@ -1,15 +1,15 @@
-//! Keeps one failed evaluation from taking others with it.
+//! Keeps a panic in one evaluation from ending other evaluations.
 
 use crate::error::Error;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs an evaluation; a panic in it becomes an error.
+/// Runs an evaluation. A panic becomes an error.
 ///
 /// # Errors
-/// Those of the evaluation, and [`Error::Internal`] for a panic.
+/// Errors of `evaluate`, and [`Error::Internal`] if it panics.
 pub fn guard<T>(evaluate: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // What it worked on is dropped with the failed attempt.
+    // The values that it worked on are dropped with the failed attempt.
     catch_unwind(AssertUnwindSafe(evaluate)).unwrap_or_else(|panic| {
         let message = format!("the evaluation panicked: {}", message_of(panic.as_ref()));
         Err(Error::Internal(message))
@@ -24,7 +24,8 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// Whether a rule may be at fault for an error; where the database went away none is.
+/// Returns whether a rule may have caused an error. Rules do not cause the loss of the database, a refresh that is
+/// running already, or a client that disconnects.
 pub fn may_be_of_rule(error: &Error) -> bool {
     !matches!(
         error,

@@ -1,4 +1,4 @@
-//! Loading: the columns of a chunk, straight from Postgres into Arrow arrays, and only those the plan lists.
+//! Loads the columns of a chunk straight from Postgres into Arrow arrays, and only the columns that the plan lists.
 
 use super::blocks::{StoredBlocks, load_stored_bits};
 use super::column_builder::ColumnBuilder;
@@ -17,10 +17,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::{BTreeSet, HashMap};
 
-/// Loads what a plan needs to know about some subscribers.
+/// Loads the data that a plan needs about some subscribers.
 ///
 /// # Errors
-/// [`Error::Abandoned`] and [`Error::TimedOut`] if the work is stopped; those of the database.
+/// [`Error::Abandoned`] and [`Error::TimedOut`] if the work is stopped.
 pub fn load_chunk(
     connection: &mut PgConnection,
     plan: &Plan,
@@ -104,8 +104,8 @@ fn columns_sql(expressions: &[String], piece: Piece<'_>) -> String {
     )
 }
 
-/// Returns what to select for a column. Custom values are read as text, which cannot fail, and parsed here; so is the
-/// domain of an e-mail.
+/// Returns the SQL expression for a column. Custom values are read as text, which cannot fail, and parsed here; so is
+/// the domain of an e-mail address.
 fn sql_expression(key: &ColumnKey) -> String {
     match key {
         ColumnKey::Text(TextField::EmailDomain) => text_column(&TextField::Email),
@@ -172,7 +172,8 @@ fn load_groups(
     Ok(groups)
 }
 
-/// Reads for each key who has a membership that counts, out of the places of members and when they were added.
+/// Returns the members that count for each key. The row has the places of members and the times at which they were
+/// added.
 fn read_members<'k>(
     row: &RawRow,
     keys: impl Iterator<Item = &'k GroupKey>,

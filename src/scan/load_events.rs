@@ -1,5 +1,5 @@
-//! Loading events: those conditions that lifetime totals answer from the totals, the others from the events themselves,
-//! each in one pass, however many conditions there are.
+//! Loads events. One pass over the lifetime totals answers the conditions that totals can answer, and one pass over the
+//! events answers the others, however many conditions there are.
 
 use super::chunk_range::ChunkRange;
 use super::column_builder::ColumnBuilder;
@@ -22,7 +22,7 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Jsonb, Nullable, Text, Timestamptz};
 use serde_json::Value;
 
-/// Answers the event conditions of a plan for some subscribers, in their order.
+/// Answers the event conditions of a plan for some subscribers, in the order of the plan.
 pub fn load_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
@@ -38,7 +38,7 @@ pub fn load_events(
     Ok(answers)
 }
 
-/// Measures the event conditions of a plan for one subscriber, in their order.
+/// Measures the event conditions of a plan for one subscriber, in the order of the plan.
 pub fn measure_events(
     connection: &mut PgConnection,
     plan: &EventPlan,
@@ -177,8 +177,8 @@ fn read_key(key: Option<&[u8]>, span: &EventSpan) -> Result<(usize, usize), Erro
     Ok((key / names, key % names))
 }
 
-/// Selects the events of a piece of a chunk: for each its row and name in one number, the instant, the value if it is needed, and
-/// the properties.
+/// Returns the query for the events of a piece of a chunk. It selects for each event its row and name in one number,
+/// its time, its value if that is needed, and the properties.
 fn events_sql<'k>(
     span: &EventSpan,
     properties: impl IntoIterator<Item = &'k ColumnKey>,
@@ -209,8 +209,8 @@ fn events_sql<'k>(
     format!("SELECT array_agg(key), array_agg(occurred_at), {arrays} FROM ({rows}) AS happened")
 }
 
-/// Returns what to select for a property, whose name is the bind of that number. What is of another type than the one
-/// asked for comes out as nothing, here or where it is read.
+/// Returns the SQL expression for a property, whose name is the bind with that number. A value of another type than the
+/// tested one becomes null, here or when it is read.
 fn property_expression(key: &ColumnKey, place: usize) -> String {
     let of_type = |name: &str| {
         format!(
@@ -237,12 +237,14 @@ fn property_name(key: &ColumnKey) -> &str {
     }
 }
 
-/// Up to this many names are compared one after the other, which is the fastest for a few; more are looked up.
+/// Up to this many names are compared one after the other, which is the fastest way for a few. More names are looked
+/// up.
 const FEW_NAMES: usize = 32;
 
 type Query<'q> = BoxedSqlQuery<'q, Pg, SqlQuery>;
 
-/// Binds the names of a span, first of all binds: a few one by one, many as one object of JSON with their numbers.
+/// Binds the names of a span, before all other binds. A few names are bound one by one, many as one JSON object with
+/// their numbers.
 fn bind_names<'q>(mut query: Query<'q>, span: &'q EventSpan) -> Query<'q> {
     if span.names.len() > FEW_NAMES {
         let numbers = span.names.iter().cloned().zip((0..).map(Value::from));
@@ -261,8 +263,8 @@ fn count_name_binds(span: &EventSpan) -> usize {
     }
 }
 
-/// Selects rows of a piece in the order of subscribers, with row and name in one number. The names are compared in the
-/// selection and not in the condition, so that one walk along the index serves all of them.
+/// Returns the query for the rows of a piece in the order of subscribers, with row and name in one number. The names
+/// are compared in the select list and not in the condition, so that one index scan serves all of them.
 fn keyed_rows(
     span: &EventSpan,
     table: &str,

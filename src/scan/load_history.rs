@@ -1,7 +1,7 @@
-//! Loading the history of segments for a chunk: which memberships there were, and when they began.
+//! Loads the history of segments for a chunk: which memberships there were, and when they began.
 //!
-//! The history is that of the snapshot: what refreshes and the follower have written before it. What the evaluation at
-//! hand changes is added to it by `evaluate/tree.rs`.
+//! The history is what refreshes and the follower wrote before the snapshot. `evaluate/tree.rs` adds the memberships
+//! that begin with the present evaluation.
 
 use super::rows::Rows;
 use crate::audience::block::CHUNK_IDS;
@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 struct Change {
     /// The place among all changes: the refresh, and the number of the change after it.
     place: (i64, i64),
-    /// When it was, in microseconds since 1970-01-01.
+    /// When the change happened, in microseconds since 1970-01-01.
     at: i64,
     /// The rows of the chunk whose memberships changed.
     rows: Vec<usize>,
@@ -34,8 +34,8 @@ struct History {
     first_filled_at: Option<i64>,
 }
 
-/// Finds for each key of the plan who has had a membership that counts. `stored` holds the stored members of the
-/// segments.
+/// Finds for each key of the plan the subscribers who have had a membership that counts. `stored` holds the stored
+/// members of the segments.
 pub fn load_histories(
     connection: &mut PgConnection,
     plan: &Plan,
@@ -57,7 +57,7 @@ pub fn load_histories(
     Ok(plan.histories.iter().map(find).collect())
 }
 
-/// Goes back from the stored members, change by change.
+/// Finds the subscribers who have had a membership that counts. Goes back from the stored members, change by change.
 fn find_members(key: &HistoryKey, stored: &BooleanBuffer, history: &History) -> BooleanBuffer {
     let mut is_member: Vec<bool> = stored.iter().collect();
     let mut has_changed = vec![false; is_member.len()];
@@ -69,7 +69,7 @@ fn find_members(key: &HistoryKey, stored: &BooleanBuffer, history: &History) -> 
     for change in &history.changes {
         let is_in_time = key.contains(change.at);
         for row in change.rows.iter().copied() {
-            // Of an ended membership it counts without bounds that there was one, not when it began.
+            // Without bounds, every change shows a membership that counts, whenever it began.
             let has_joined = is_member[row] && is_in_time && (key.ever || !has_changed[row]);
             if has_joined || key.is_unbounded() {
                 found.set_bit(row, true);
@@ -115,7 +115,7 @@ fn changes_in_refreshes(
     segment_ids: &[i64],
     rows: &Rows,
 ) -> Result<Vec<(i64, Change)>, Error> {
-    /// A segment, a chunk, a refresh, who changed, and when.
+    /// A segment, a chunk, a refresh, the changed ids, and the time.
     type Row = (i64, i32, i64, Vec<u8>, DateTime<Utc>);
     let found: Vec<Row> = segment_changes::table
         .inner_join(refreshes::table)

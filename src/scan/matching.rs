@@ -15,7 +15,7 @@ use crate::evaluate::combine;
 use crate::rule::{CheckedRule, Moment};
 use std::collections::HashMap;
 
-/// Lists a page of the subscribers that a rule matches and a narrowing leaves, and says how many they are in all.
+/// Lists a page of the subscribers that match a rule and a narrowing. Also returns how many match in all.
 pub fn list_matching(
     db: &Db,
     (rule, narrowing): (&CheckedRule, &Narrowing),

@@ -1,17 +1,17 @@
-//! What a refresh spends its time on, for the benchmark and the log.
+//! Measures what a refresh spends its time on, for the benchmark and the log.
 
 use crate::rule::names;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A part of the work. All but the writing goes on in all workers at the same time, so that the parts add up to more
-/// than passes on a clock.
+/// A part of the work. All parts except writing run in all workers at the same time, so that their times add up to more
+/// than the time that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Loading the fields of subscribers.
     Fields,
-    /// Loading members by hand, and the stored members of segments that are not evaluated.
+    /// Loading group members, and the stored and past members of segments.
     Memberships,
     /// Loading events and totals, and measuring them.
     Events,
@@ -47,7 +47,7 @@ pub enum Figure {
 
 const FIGURES: usize = 4;
 
-/// Takes measure; clones share what they measured.
+/// Measures the work. Clones share the measurements.
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Measures>);
 
@@ -58,7 +58,7 @@ struct Measures {
 }
 
 impl Meter {
-    /// Does a part of the work and adds how long it took.
+    /// Runs a part of the work and adds the time that it took.
     pub fn time<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();

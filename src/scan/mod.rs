@@ -1,5 +1,5 @@
-//! Scans: evaluating rules over the audience. A snapshot, the columns that the rules need, and blocks of members; for
-//! refreshes, previews, explanations, exports and the follower.
+//! Scans: evaluates rules over the audience, for refreshes, previews, explanations, exports and the follower. Holds the
+//! snapshot, the loading of the columns that the rules need, and the blocks of members.
 
 pub(crate) mod blocks;
 pub(crate) mod budget;

@@ -1,5 +1,5 @@
-//! Reading whole columns at once: a query aggregates each column into one array, which arrives in Postgres' binary
-//! form and is read in place. One row of arrays costs far less on the way than thousands of rows.
+//! Reads whole columns at once: a query aggregates each column into one array, which arrives in Postgres' binary form
+//! and is read in place. One row of arrays costs far less to transfer than thousands of rows.
 //!
 //! The form is that of `array_send` in PostgreSQL's `src/backend/utils/adt/arrayfuncs.c`: number of dimensions,
 //! whether nulls occur, element type, then length and lower bound per dimension, each 32 bits big-endian; then each
@@ -10,9 +10,9 @@ use diesel::deserialize::{self, QueryableByName};
 use diesel::pg::Pg;
 use diesel::row::{Field, NamedRow, Row};
 
-/// Microseconds from 1970-01-01, where our instants start, to 2000-01-01, where those of Postgres do.
+/// Microseconds from 1970-01-01, the epoch of our times, to 2000-01-01, the epoch of Postgres.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
-/// Days between the same.
+/// Days between the same two dates.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 
 /// A row of a query as bytes.
@@ -33,7 +33,7 @@ impl QueryableByName<Pg> for RawRow {
 }
 
 impl RawRow {
-    /// Returns the elements of an array; those of a null are none.
+    /// Returns the elements of an array. A null array has no elements.
     pub fn array(&self, position: usize) -> Result<Elements<'_>, Error> {
         let bytes = self
             .fields
@@ -113,7 +113,8 @@ pub fn read_f64(bytes: &[u8]) -> Result<f64, Error> {
     Ok(f64::from_be_bytes(*bytes))
 }
 
-/// Reads a `timestamptz` as microseconds since 1970-01-01; the infinities, which we never write, become the ends.
+/// Reads a `timestamptz` as microseconds since 1970-01-01. Infinities, which we never write, become very early or late
+/// times.
 pub fn read_instant(bytes: &[u8]) -> Result<i64, Error> {
     Ok(read_i64(bytes)?.saturating_add(POSTGRES_EPOCH_MICROS))
 }

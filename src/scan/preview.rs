@@ -1,4 +1,4 @@
-//! Previews: what a rule that is not stored would match, exactly, with a count at every node.
+//! Previews: counts exactly what a rule that is not stored would match, at every node.
 
 use super::rules::plan_unsaved;
 use super::settings::RefreshSettings;
@@ -22,42 +22,43 @@ pub struct PreviewRequest {
     pub compare_to: Option<i64>,
     /// The one "now".
     pub moment: Moment,
-    /// How many people a sample has at the most.
+    /// The largest number of subscribers in a sample.
     pub sample_size: usize,
 }
 
 /// What a rule matches at a moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preview {
-    /// The members of each node of the rule, in its order; the first is the whole rule.
+    /// The number of members of each node of the rule, in the order of the nodes. The first is the whole rule.
     pub node_counts: Vec<u64>,
     /// How many subscribers there are.
     pub audience_count: u64,
-    /// Who matches.
+    /// The subscribers who match.
     pub members: People,
-    /// How that differs from the stored members, where they were asked for.
+    /// The difference from the stored members, if [`PreviewRequest::compare_to`] names a segment.
     pub difference: Option<Difference>,
 }
 
 /// How the members of a rule differ from those that are stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// Who would join.
+    /// The subscribers who would join.
     pub joining: People,
-    /// Who would leave.
+    /// The subscribers who would leave.
     pub leaving: People,
 }
 
-/// A number of people, and some of them.
+/// A number of subscribers, and a sample of them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct People {
-    /// How many they are.
+    /// How many there are.
     pub count: u64,
-    /// Those with the lowest ids.
+    /// The subscribers with the lowest ids.
     pub sample: Vec<Subscriber>,
 }
 
-/// Evaluates a rule over the whole audience. Segments that it asks about are evaluated with it, not read.
+/// Evaluates a rule over the whole audience. The rules of segments that it uses are evaluated with it. Archived
+/// segments and segments with an invalid rule count with their stored members.
 pub fn preview(
     db: &Db,
     request: &PreviewRequest,
@@ -117,7 +118,7 @@ fn count(members: &BooleanBuffer) -> u64 {
     members.count_set_bits() as u64
 }
 
-/// What is counted, of a chunk or of all chunks so far.
+/// The counts of a chunk, or of all chunks so far.
 struct Counts {
     nodes: Vec<u64>,
     audience: u64,
@@ -148,7 +149,7 @@ impl Counts {
     }
 }
 
-/// People in the counting.
+/// A number of subscribers, and the ids for the sample.
 #[derive(Default)]
 struct Tally {
     count: u64,

@@ -1,5 +1,5 @@
-//! Which subscribers a chunk is about, and how Postgres is asked for them: a range of ids for a scan, a list of ids for
-//! those who just changed.
+//! The subscribers of a chunk, and the SQL that selects them: a range of ids for a scan, a list of ids for subscribers
+//! who just changed.
 
 use super::chunk_range::ChunkRange;
 use crate::evaluate::RowIds;
@@ -14,7 +14,7 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// Returns how many there are.
+    /// Returns the number of rows.
     pub fn count(&self) -> usize {
         match self {
             Rows::Range(range) => range.rows,
@@ -30,7 +30,7 @@ impl Rows {
         }
     }
 
-    /// Lists what is asked for with one query each: the blocks of a range, or the whole list.
+    /// Lists the pieces that are read with one query each: the blocks of a range, or the whole list.
     pub fn pieces(&self) -> Vec<Piece<'_>> {
         match self {
             Rows::Range(range) => {
@@ -45,7 +45,7 @@ impl Rows {
         }
     }
 
-    /// Returns all of it in one piece.
+    /// Returns all rows in one piece.
     pub fn whole(&self) -> Piece<'_> {
         match self {
             Rows::Range(range) => Piece::Range {
@@ -58,7 +58,7 @@ impl Rows {
     }
 }
 
-/// Rows that one query reads. Ids are numbers, so that they may be written into the text of the query.
+/// Rows that one query reads. Ids are numbers, so that they can be written into the text of the query.
 #[derive(Debug, Clone, Copy)]
 pub enum Piece<'r> {
     /// Consecutive ids of a chunk.
@@ -75,7 +75,7 @@ pub enum Piece<'r> {
 }
 
 impl Piece<'_> {
-    /// Returns how many rows there are.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         match self {
             Piece::Range { first, last, .. } => usize::try_from(last - first).unwrap_or_default(),
@@ -83,7 +83,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Returns what follows FROM: the rows of a table for these ids, with a condition that AND may follow.
+    /// Returns the SQL that follows FROM: the rows of a table for these ids, with a condition that AND may follow.
     pub fn source(&self, table: &str, id: &str) -> String {
         match self {
             Piece::Range { first, last, .. } => {
@@ -100,7 +100,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Returns the place of a row in the piece, from 0.
+    /// Returns the SQL for the place of a row in the piece, from 0.
     pub fn place(&self, id: &str) -> String {
         match self {
             Piece::Range { first, .. } => format!("({id} - {first})"),
@@ -108,7 +108,7 @@ impl Piece<'_> {
         }
     }
 
-    /// Returns the place of a row in the chunk, from 0.
+    /// Returns the SQL for the place of a row in the chunk, from 0.
     pub fn place_in_chunk(&self, id: &str) -> String {
         match self {
             Piece::Range { chunk_first, .. } => format!("({id} - {chunk_first})"),

@@ -17,13 +17,13 @@ pub struct SegmentRule {
     pub definition_version: i32,
     /// The last refresh that may have used an earlier time zone.
     pub stale_through: i64,
-    /// Whether it follows changes of subscribers at once.
+    /// Whether the segment follows changes of subscribers at once.
     pub is_instant: bool,
     /// The rule, or why it cannot be evaluated.
     pub rule: Result<CheckedRule, Vec<Problem>>,
 }
 
-/// Loads the rules of segments that are not archived, by id: those of these ids, or all.
+/// Loads the rules of segments that are not archived, ordered by id: of the segments with these ids, or of all.
 pub fn load_rules(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
@@ -56,8 +56,9 @@ pub fn load_rules(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Makes the plan of a rule that is not stored; it is the first tree. The rules of all segments that it leads to are
-/// in the plan too, so that they are evaluated with it, and not taken as they are stored.
+/// Makes the plan of a rule that is not stored. The rule is the first tree. The plan also has the rules of the segments
+/// that the rule uses, directly or through others. They are evaluated with it if they can be evaluated; stored members
+/// are not used then.
 pub fn plan_unsaved(
     connection: &mut PgConnection,
     rule: &CheckedRule,
@@ -79,7 +80,7 @@ pub fn plan_unsaved(
     Ok(Plan::new(rules, moment))
 }
 
-/// Lists those rules that can be evaluated, for a plan.
+/// Lists the rules that can be evaluated, for a plan.
 pub fn plannable<'r>(
     rules: impl IntoIterator<Item = &'r SegmentRule>,
 ) -> impl Iterator<Item = PlannedRule<'r>> {

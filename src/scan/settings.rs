@@ -14,11 +14,11 @@ use std::time::Duration;
 pub struct RefreshSettings {
     /// How many chunks are evaluated at the same time, each over a connection of its own.
     pub workers: usize,
-    /// Tells `as_of` and when a refresh started and finished.
+    /// The clock for `as_of` and for the times at which a refresh started and finished.
     pub clock: Clock,
-    /// Takes measure of the work.
+    /// Measures the work.
     pub meter: Meter,
-    /// Stops it.
+    /// Stops the work.
     pub cancel: Cancel,
     /// How long the conditions of one rule may be evaluated in one refresh, all workers together.
     pub rule_budget: Duration,

@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 
 /// The longest wait for transactions that write.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long to wait before looking again.
+/// How long to wait before checking again.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// An open snapshot, and the connection that keeps it.
 pub struct Snapshot {
-    /// Sees the snapshot.
+    /// The connection that sees the snapshot.
     pub connection: Lease,
-    /// How many ids there are from 0 to the last that a subscriber or a stored block has.
+    /// The number of ids from 0 to the greatest id of a subscriber or of a stored block.
     pub ids: i64,
     shared: Option<SharedSnapshot>,
 }
 
-/// The name of a snapshot that other connections join, as long as it is open.
+/// The name of a snapshot, by which other connections can join it while it is open.
 #[derive(Debug, Clone)]
 pub struct SharedSnapshot(String);
 
 impl Snapshot {
-    /// Takes a snapshot; it lasts until it is dropped.
+    /// Takes a snapshot. It lasts until it is dropped.
     pub fn take(db: &Db) -> Result<Snapshot, Error> {
         let mut connection = db.lease()?;
         begin(&mut connection)?;
@@ -43,7 +43,7 @@ impl Snapshot {
         self.shared.is_some()
     }
 
-    /// Lets other connections join, and returns what they join.
+    /// Exports the snapshot, so that other connections can join it.
     pub fn share(&mut self) -> Result<SharedSnapshot, Error> {
         if let Some(shared) = &self.shared {
             return Ok(shared.clone());
@@ -58,7 +58,7 @@ impl Snapshot {
 }
 
 impl SharedSnapshot {
-    /// Opens another connection that sees the same.
+    /// Opens another connection that sees the same snapshot.
     pub fn join(&self, db: &Db) -> Result<Lease, Error> {
         let mut connection = db.lease()?;
         begin(&mut connection)?;
@@ -68,8 +68,8 @@ impl SharedSnapshot {
     }
 }
 
-/// Every query asks for a range of ids: the index is right also where statistics are missing or stale, and the cores are
-/// busy with workers already. Lasts as long as the transaction.
+/// Makes Postgres prefer indexes and a single process until the end of the transaction. Every query reads a range of
+/// ids: the index is right even if statistics are missing or stale, and the workers already keep the processors busy.
 pub fn prefer_indexes(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute(
         "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
@@ -86,8 +86,8 @@ fn count_ids(connection: &mut PgConnection) -> Result<i64, Error> {
     Ok(ids.unwrap_or(0))
 }
 
-/// Waits until every transaction has ended that writes now. A very long one is not waited for to its end: what it
-/// changes is found by the next daily refresh.
+/// Waits until every transaction that is writing now has ended. The wait for a very long transaction is cut short: the
+/// next daily refresh finds what it changes.
 pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
     let mut connection = db.connect()?;
     let end: String = statement("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
@@ -109,6 +109,6 @@ pub fn wait_for_writers(db: &Db) -> Result<(), Error> {
 }
 
 fn begin(connection: &mut PgConnection) -> Result<(), Error> {
-    // Opened by hand and never committed: it ends with its lease.
+    // The transaction is never committed. It ends with its lease.
     Ok(connection.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?)
 }

@@ -1,5 +1,5 @@
-//! The turns of scans: queries that read the whole audience, such as previews. They take turns, so that cheap queries
-//! find connections and processors free, and they stop when the client does not wait any more.
+//! The queue of scans. A scan is a query that reads the whole audience, such as a preview. Scans wait in a queue, so
+//! that connections and processors stay free for cheap queries, and they stop when the client no longer waits.
 
 use super::settings::RefreshSettings;
 use crate::cancel::{Cancel, StopReason};
@@ -16,11 +16,11 @@ use tokio::time::timeout;
 pub struct ScanLimits {
     /// How many run at the same time.
     pub at_once: usize,
-    /// How many of one API key run at the same time.
+    /// How many scans of one API key run at the same time.
     pub per_key: usize,
-    /// How many of one API key wait. One more takes the place of the oldest.
+    /// How many scans of one API key wait. One more replaces the oldest.
     pub waiting: usize,
-    /// How long one may take, waiting included.
+    /// How long a scan may take, waiting included.
     pub timeout: Duration,
 }
 
@@ -35,10 +35,10 @@ impl Default for ScanLimits {
     }
 }
 
-/// The API key whose scans wait in one line; none where no key is needed.
+/// The API key whose scans share a queue; `None` if no key is needed.
 type Key = Option<i64>;
 
-/// The lines of scans.
+/// The queues of scans, one for each API key.
 #[derive(Default)]
 pub struct Scans {
     limits: ScanLimits,
@@ -57,9 +57,9 @@ struct Queue {
 #[derive(Default)]
 struct Line {
     running: usize,
-    /// When the last one began.
+    /// The turn in which its last scan began.
     last_turn: u64,
-    /// The newest is the last. The newest goes first: older ones are most often about a rule that was edited since.
+    /// The newest scan is at the end and goes first: older ones are most often about a rule that was edited since.
     waiting: Vec<oneshot::Sender<Permit>>,
 }
 
@@ -70,7 +70,7 @@ struct Permit {
 }
 
 impl Scans {
-    /// No scans yet, and these limits.
+    /// Makes an empty queue with these limits.
     pub fn new(limits: ScanLimits) -> Scans {
         Scans {
             limits,
@@ -87,16 +87,16 @@ impl Scans {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn.
+    /// Waits until the scan may run.
     ///
     /// # Errors
-    /// [`Error::TooManyScans`] if newer scans of the same key took the place.
+    /// [`Error::TooManyScans`] if newer scans of the same key replaced it.
     async fn wait(self: &Arc<Self>, key: Key) -> Result<Permit, Error> {
         let (sender, receiver) = oneshot::channel();
         {
             let mut queue = self.lock();
             let line = queue.lines.entry(key).or_default();
-            // Requests whose client has left need no place.
+            // Requests whose client has disconnected need no place.
             line.waiting.retain(|waiting| !waiting.is_closed());
             if line.waiting.len() >= self.limits.waiting.max(1) {
                 line.waiting.remove(0);
@@ -108,7 +108,7 @@ impl Scans {
         receiver.await.map_err(|_| Error::TooManyScans(limit))
     }
 
-    /// Lets scans begin while there is room.
+    /// Starts the next scan, if the limits allow one more.
     fn begin_next(self: &Arc<Self>) {
         loop {
             let Some((key, sender)) = self.lock().take_next(self.limits) else {
@@ -163,10 +163,11 @@ impl Drop for Permit {
 }
 
 impl Scans {
-    /// Runs a scan of an API key, when its turn has come. If the caller stops waiting, the scan stops too.
+    /// Runs a scan of an API key as soon as the queue allows it. If the caller stops waiting, the scan stops too.
     ///
     /// # Errors
-    /// Those of the work; [`Error::TimedOut`] if it takes too long; [`Error::TooManyScans`].
+    /// Errors of `work`. [`Error::TimedOut`] if the scan takes too long. [`Error::TooManyScans`] if newer scans of the
+    /// same key replaced it.
     pub async fn run<T, W>(
         self: &Arc<Self>,
         db: &Db,
@@ -188,7 +189,7 @@ impl Scans {
         let running = async {
             let permit = self.wait(key).await?;
             let run = tokio::task::spawn_blocking(move || {
-                // Given back when the work has ended, which may be after the caller has left.
+                // The permit is given back when the work has ended, which may be after the client has disconnected.
                 let _permit = permit;
                 work(&db, &settings)
             });

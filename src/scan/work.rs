@@ -6,21 +6,21 @@ use super::settings::RefreshSettings;
 use crate::cancel::Cancel;
 use crate::rule::Moment;
 
-/// What an evaluation goes by.
+/// The context of an evaluation.
 #[derive(Clone, Copy)]
 pub struct Work<'w> {
     /// The one "now".
     pub moment: &'w Moment,
-    /// Takes measure of it.
+    /// Measures the work.
     pub meter: &'w Meter,
-    /// Stops it.
+    /// Stops the work.
     pub cancel: &'w Cancel,
-    /// What the rules spend; not measured if absent.
+    /// The time that the rules spend. If absent, it is not measured.
     pub spending: Option<&'w Spending>,
 }
 
 impl<'w> Work<'w> {
-    /// Returns what an evaluation by these settings goes by, without a budget.
+    /// Returns the context of an evaluation with these settings, without a budget.
     pub fn of(moment: &'w Moment, settings: &'w RefreshSettings) -> Work<'w> {
         Work {
             moment,

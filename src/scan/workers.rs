@@ -21,7 +21,7 @@ const WAITING: usize = 2;
 
 /// A chunk with the answers to every leaf.
 pub struct Evaluated<'c> {
-    /// Which ids it is about.
+    /// The ids of the chunk.
     pub range: ChunkRange,
     /// The chunk.
     pub chunk: &'c Chunk,
@@ -32,9 +32,9 @@ pub struct Evaluated<'c> {
 /// Why a scan failed.
 #[derive(Debug)]
 pub struct ScanFailure {
-    /// What went wrong first.
+    /// The first error.
     pub error: Error,
-    /// The chunk whose evaluation failed, if it was one.
+    /// The chunk whose evaluation failed, if the error is from a chunk.
     pub range: Option<ChunkRange>,
 }
 
@@ -50,11 +50,12 @@ impl From<ScanFailure> for Error {
     }
 }
 
-/// Evaluates a plan over the whole audience. `visit` runs on the workers, `receive` on this thread with what it made.
+/// Evaluates a plan over the whole audience. `visit` runs on the workers. `receive` runs on this thread with their
+/// results.
 ///
 /// # Errors
-/// The first of any worker, of `visit` or of `receive`; the others stop soon after. A panic of a worker is an error too.
-/// [`Error::Abandoned`] and [`Error::TimedOut`] if the flag of the work stops it.
+/// The first error of a worker, of `visit` or of `receive`; the others stop soon after. A panic of a worker becomes an
+/// error too. [`Error::Abandoned`] and [`Error::TimedOut`] if the work is cancelled.
 pub fn scan<R: Send>(
     db: &Db,
     snapshot: &mut Snapshot,
@@ -114,10 +115,10 @@ pub fn scan<R: Send>(
     })
 }
 
-/// Loads a chunk, evaluates the leaves of a plan over it, and has it visited.
+/// Loads a chunk, evaluates the leaves of a plan over it, and calls `visit` with the result.
 ///
 /// # Errors
-/// Those of the database and of `visit`.
+/// Errors of `visit`.
 pub fn evaluate_chunk<R>(
     connection: &mut PgConnection,
     plan: &Plan,

@@ -1,5 +1,5 @@
-//! `/metrics` for Prometheus, on a listener of its own: those who may scrape need no API key, and those who have one need
-//! not see it.
+//! `/metrics` for Prometheus, on a separate listener: scraping needs no API key, and clients of the API need no access
+//! to it.
 
 use super::ServeError;
 use crate::app::App;
@@ -16,24 +16,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long the database may take for its figures. Without them the other figures are sent.
+/// How long the database may take for its figures. If it takes longer, the other metrics are sent without them.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// How many looks at the changes that wait are remembered.
+/// How many polls of the waiting changes are remembered.
 const LOOKS: usize = 1_000;
 
-/// What a scrape needs.
+/// The state of the handler.
 struct State {
     /// The database that requests share.
     shared: Db,
-    /// The same with a pool of its own.
+    /// The same database with a pool for metrics.
     db: Db,
     waiting: Mutex<Waiting>,
-    /// One look at the database at a time.
+    /// Allows one poll of the database at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// Begins to listen, and returns the server and its address.
+/// Starts the listener, and returns the server and its address.
 pub fn listen(
     app: &App,
     shared: &Db,
@@ -106,18 +106,18 @@ async fn scrape(state: web::Data<State>) -> HttpResponse {
     }
 }
 
-/// When which changes were there. The changes themselves have no time, so that one is as old as the last look that did
-/// not see it yet.
+/// Remembers the newest touch of each poll. Touches have no time, so the age of a touch is the time since the last poll
+/// that did not see it.
 #[derive(Default)]
 struct Waiting {
     looks: VecDeque<(Instant, i64)>,
 }
 
 impl Waiting {
-    /// Notes what a look found, and returns for how long the oldest change waits.
+    /// Adds the result of a poll, and returns how long the oldest change has been waiting.
     fn look(&mut self, found: &DatabaseFigures, now: Instant) -> Duration {
         let newest = found.newest_touch.unwrap_or_default();
-        // Changes that were followed are removed; ids never go back.
+        // Followed touches are deleted, but the newest id never goes back.
         let newest = self
             .looks
             .back()

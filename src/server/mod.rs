@@ -1,5 +1,5 @@
-//! Sockets and time: the HTTP server, WebSockets, who is let in, and the loops: of the scheduler, of the follower of INSTANT
-//! segments, of the importer, of bulk actions, of backups, of the hub for subscriptions, of webhooks, and of the keys.
+//! The HTTP server: connections, routes, WebSockets, access control, and the background loops: the scheduler, the
+//! follower of INSTANT segments, the importer, bulk actions, backups, the hub of subscriptions, webhooks, and API keys.
 
 mod door;
 pub(crate) mod http;
@@ -37,16 +37,16 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How long requests that are under way may take to finish when the server stops, in seconds.
+/// How long running requests may take to finish when the server stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
 
-/// How long a connection that is about to be closed may take to read its last answer.
+/// How long a client may take to read its last answer before its connection is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long WebSockets may take to close when the server stops.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// How long a client may take to say what it wants, before its body.
+/// How long the head of a request may take to arrive.
 const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Why the server cannot start.
@@ -57,20 +57,20 @@ pub enum ServeError {
         "cannot listen on {0}: without API keys Rollcall answers on loopback only; make a key first with `rollcall key create NAME --scope read`, or listen on 127.0.0.1"
     )]
     NoKey(SocketAddr),
-    /// The server could need more connections than the database has.
+    /// The server could need more connections than the database allows.
     #[error(
         "the server needs up to {needed} connections and the database allows {allowed}; lower --connections, --max-scans or --workers, or raise max_connections of the database"
     )]
     TooFewConnections {
-        /// How many the server could need.
+        /// How many connections the server could need.
         needed: u32,
-        /// How many the database has.
+        /// How many connections the database allows.
         allowed: u32,
     },
     /// The database does not answer.
     #[error("the database cannot be asked how many connections it has: {0}")]
     Database(Error),
-    /// The API keys cannot be looked up.
+    /// The API keys cannot be loaded.
     #[error("the API keys cannot be looked up: {0}")]
     Keys(Error),
     /// The port is in use or may not be used.
@@ -78,10 +78,10 @@ pub enum ServeError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// The server stopped by a failure.
+    /// The server stopped because of an I/O error.
     #[error("the server failed: {0}")]
     Failed(#[from] std::io::Error),
 }
@@ -103,7 +103,7 @@ fn advice(cause: &std::io::Error) -> &'static str {
 pub struct ServerSettings {
     /// Where the server listens, and which clients it accepts.
     pub listen: ListenSettings,
-    /// How much clients may send and fetch, and how slowly.
+    /// Limits of uploads and exports, and how fast clients must send and read.
     pub transfer: TransferSettings,
     /// The settings of the API.
     pub api: ApiSettings,
@@ -126,7 +126,7 @@ pub async fn serve(
     let drain = Duration::from_secs(settings.listen.drain.into());
     let api = Api::new(app.clone(), settings.api);
     check_connections(api.app()).await?;
-    // Keys and health are looked up also while requests have all connections.
+    // API keys and health have a pool of their own, so that they work while requests use all connections.
     let answering = App {
         db: app.db.with_own_pool(OWN_CONNECTIONS),
         ..api.app().clone()
@@ -170,7 +170,7 @@ pub async fn serve(
             let (server, address) = metrics::listen(&app, &shared, address, backups.as_ref())?;
             tracing::info!(%address, "metrics are served");
             Some(tokio::spawn(async move {
-                // It ends with this server.
+                // The listener ends with this server.
                 let _ = server.await;
             }))
         }
@@ -191,8 +191,8 @@ pub async fn serve(
     ];
     ready(address);
     let result = server.await;
-    // The loops end here; a refresh that is running and an import that is being undone come to their end before the
-    // process does, and a running import stops after its batch, so that the next process continues it.
+    // The loops end here. The process waits for a running refresh and for a running undo of an import. A running import
+    // stops after its batch, and the next process continues it.
     app.imports.is_stopping.store(true, Ordering::Relaxed);
     app.webhooks.is_stopping.store(true, Ordering::Relaxed);
     for running in loops.into_iter().chain(backups).chain(metrics) {
@@ -202,8 +202,9 @@ pub async fn serve(
     Ok(result?)
 }
 
-/// Answers connections, each of which is watched while it is written to. This is what actix-web's own server does, which
-/// takes no other connections than plain ones. Everything is served below the base path, also where that is empty.
+/// Returns the service that answers connections. It does what actix-web's own server does, which accepts only plain TCP
+/// connections: here [`Connection`] watches how fast the client reads. Everything is served below the base path, which
+/// may be empty.
 fn answer_connections(
     state: web::Data<State>,
     address: SocketAddr,
@@ -231,13 +232,13 @@ fn answer_connections(
     let http = HttpService::build()
         .client_request_timeout(HEAD_ARRIVAL)
         .client_disconnect_timeout(FAREWELL)
-        // A client that closes its side has left: the work for it stops.
+        // A client that closes its side has disconnected: the work for it stops.
         .h1_allow_half_closed(false)
         .local_addr(address)
         .graceful_shutdown_signal(move || {
             let mut is_closing = stopping.is_closing.subscribe();
             async move {
-                // An error means that the server is gone.
+                // An error means that the server has ended.
                 let _ = is_closing.wait_for(|is_closing| *is_closing).await;
             }
         })
@@ -253,17 +254,18 @@ fn answer_connections(
     .and_then(http)
 }
 
-/// How many connections keys and health have for themselves.
+/// The size of the connection pool of API keys, and of that of health.
 const OWN_CONNECTIONS: u32 = 2;
 
-/// How many connections metrics have for themselves.
+/// The size of the connection pool of metrics.
 const METRICS_CONNECTIONS: u32 = 1;
 
-/// How many connections the loops of a server need, besides a refresh: the scheduler, the follower, the hub, imports with
-/// their undoing, exports, a backup, and webhooks.
+/// How many connections the loops of a server need in addition to a refresh: the scheduler, the follower, the hub,
+/// imports and their undo, exports, a backup, and webhooks.
 const LOOP_CONNECTIONS: u32 = 14 + loops::webhooks::CONNECTIONS;
 
-/// Makes sure that the connections suffice for everything at the same time, so that nothing fails only under load.
+/// Checks that the database allows enough connections for everything at the same time. Otherwise requests would fail
+/// only under load.
 async fn check_connections(app: &App) -> Result<(), ServeError> {
     let allowed = app.db.run(count_allowed_connections).await;
     let allowed = allowed.map_err(ServeError::Database)?;
@@ -283,10 +285,10 @@ async fn check_connections(app: &App) -> Result<(), ServeError> {
     }
 }
 
-/// Waits for a signal to stop, closes the WebSockets, and stops the server. After `SIGTERM` the server first drains: for
-/// `drain` it is not ready but still answers, and then it finishes the requests under way. After other signals it stops at
-/// once. Sockets stay open during the drain: a client whose socket is closed reconnects at once, and must find another
-/// server then.
+/// Waits for a signal to stop, closes the WebSockets, and stops the server. After `SIGTERM` the server first drains:
+/// for `drain` it still answers but reports that it is not ready, and then it finishes the running requests. After
+/// other signals it stops at once. Sockets stay open during the drain, because a client whose socket is closed
+/// reconnects at once and must then reach another server.
 fn stop_when_told(
     state: web::Data<State>,
     drain: Duration,
@@ -313,7 +315,7 @@ fn stop_when_told(
             else => {}
         }
         state.end_sockets.send_replace(true);
-        // Every socket has a receiver.
+        // `closed` waits until every socket has dropped its receiver.
         let _ = tokio::time::timeout(GOODBYE, state.end_sockets.closed()).await;
         state.is_closing.send_replace(true);
         server.stop(is_gentle).await;

@@ -15,7 +15,7 @@ pub struct State {
     pub settings: HttpSettings,
     /// How fast clients must send and read.
     pub transfer: TransferSettings,
-    /// Looks whether the database is there.
+    /// Checks the database.
     pub health: Health,
     /// The checks and limits that a request passes first.
     pub gate: Gate,
@@ -23,7 +23,7 @@ pub struct State {
     pub is_stopping: watch::Sender<bool>,
     /// Whether WebSockets and streams have to end.
     pub end_sockets: watch::Sender<bool>,
-    /// Whether connections end after the request that they are at.
+    /// Whether connections are closed after their current request.
     pub is_closing: watch::Sender<bool>,
 }
 

@@ -25,13 +25,14 @@ const CODES: [&str; 250] = [
     "VN", "VU", "WF", "WS", "XK", "YE", "YT", "ZA", "ZM", "ZW",
 ];
 
-/// Codes that are in use beside the standard, and what they mean there: the European Union writes EL and UK.
+/// Codes that are used beside the standard, each with its standard code: the European Union writes EL and UK.
 const ALIASES: [(&str, &str); 2] = [("EL", "GR"), ("UK", "GB")];
 
-/// Returns the code of a country: ISO 3166-1 alpha-2 in upper case. `UK` becomes `GB`.
+/// Returns the code of a country: ISO 3166-1 alpha-2 in upper case. `UK` becomes `GB`. Returns `None` for an empty
+/// text.
 ///
 /// # Errors
-/// If no country has that code.
+/// Fails if no country has this code.
 pub fn clean_country(text: &str) -> Result<Option<String>, String> {
     let Some(text) = clean(text) else {
         return Ok(None);
@@ -55,7 +56,7 @@ pub fn clean_country(text: &str) -> Result<Option<String>, String> {
 /// A line for each country: its codes of two letters, of three letters and of digits, and its names.
 const COUNTRIES: &str = include_str!("countries.tsv");
 
-/// Names beside those of CLDR, folded: those of ISO 3166, those of before, and those of parts of a country.
+/// Folded names that are added to those of CLDR: names of ISO 3166, former names, and names of parts of a country.
 const OTHER_NAMES: [(&str, &str); 75] = [
     ("america", "US"),
     ("unitedstatesofamerica", "US"),
@@ -134,11 +135,11 @@ const OTHER_NAMES: [(&str, &str); 75] = [
     ("virginislandsus", "VI"),
 ];
 
-/// Returns the code of a country that is named: by its name in one of a hundred languages, or by its code of two letters, of
-/// three letters or of digits.
+/// Finds the code of a country by its name in one of a hundred languages, or by its code of two letters, of three
+/// letters or of digits.
 pub fn find_country(text: &str) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(read_names);
-    // As most files write it.
+    // Most files write the code like this.
     if let Ok(place) = CODES.binary_search(&text) {
         return Some(CODES[place]);
     }
@@ -160,7 +161,7 @@ pub fn find_country(text: &str) -> Option<&'static str> {
         .copied()
 }
 
-/// Every name and code of [`COUNTRIES`], folded.
+/// Returns every name and code of [`COUNTRIES`], folded.
 fn read_names() -> HashMap<String, &'static str> {
     let mut names = HashMap::new();
     for line in COUNTRIES.lines().filter(|line| !line.starts_with('#')) {
@@ -174,7 +175,7 @@ fn read_names() -> HashMap<String, &'static str> {
             .map(str::to_lowercase)
             .filter(|code| code != "-");
         for code_of_three in codes {
-            // Spreadsheets cut the zeros of 056 off.
+            // Spreadsheets cut off the zero of 056.
             names.insert(code_of_three.trim_start_matches('0').to_owned(), code);
             names.insert(code_of_three, code);
         }

@@ -7,15 +7,16 @@ use std::borrow::Cow;
 /// The longest address that SMTP can carry in a path, RFC 5321 section 4.5.3.1.3 without its brackets.
 const MAX_EMAIL: usize = 254;
 
-/// The prefix of a label of a domain that encodes a label in Unicode.
+/// The prefix of a label of a domain that encodes Unicode.
 const ENCODED: &str = "xn--";
 
 /// Returns an address as it is stored: in lower case, NFC, without invisible characters, its domain in ASCII.
 ///
-/// The check is about slips, not about RFC 5322: one `@`, something before it, a domain with a dot after it.
+/// The check finds typing mistakes and does not follow RFC 5322: one `@`, something before it, a domain with a dot
+/// after it.
 ///
 /// # Errors
-/// If it cannot be an address.
+/// Fails if the text cannot be an e-mail address.
 pub fn clean_email(text: &str) -> Result<String, String> {
     let email = fold(text);
     let refused = |reason: &str| {
@@ -26,7 +27,7 @@ pub fn clean_email(text: &str) -> Result<String, String> {
     if email.is_empty() {
         return Err("expected an e-mail address, found an empty text".to_owned());
     }
-    // No character takes more bytes in Unicode than four times those of its ASCII form.
+    // No character takes more than four times as many bytes in Unicode as in its ASCII form.
     if email.len() > 4 * MAX_EMAIL {
         return Err(too_long(email.len()));
     }
@@ -60,7 +61,7 @@ pub fn clean_email(text: &str) -> Result<String, String> {
     Ok(format!("{local}@{domain}"))
 }
 
-/// Whether a character only changes how the one before it looks: two addresses with and without it look the same.
+/// Returns whether a character only changes how the one before it looks: addresses with and without it look the same.
 fn is_selector(character: char) -> bool {
     matches!(character, '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
@@ -69,12 +70,12 @@ fn too_long(length: usize) -> String {
     format!("expected an e-mail address of at most {MAX_EMAIL} bytes, found {length}")
 }
 
-/// Returns what to look for when an address is searched: its stored form, or the folded text if it cannot be an address.
+/// Returns the text to search for: the stored form of an address, or the folded text if it cannot be an address.
 pub fn find_email(text: &str) -> String {
     clean_email(text).unwrap_or_else(|_| fold(text))
 }
 
-/// Returns a stored address as people read it, with its domain in Unicode.
+/// Returns a stored address as it is shown, with its domain in Unicode.
 pub fn show_email(email: &str) -> Cow<'_, str> {
     match email.rsplit_once('@') {
         Some((local, domain)) => match show_domain(domain) {
@@ -85,7 +86,7 @@ pub fn show_email(email: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns a stored domain as people read it: in Unicode, unless reading that back would give another domain.
+/// Returns a stored domain as it is shown: in Unicode, unless reading that back would give another domain.
 pub fn show_domain(domain: &str) -> Cow<'_, str> {
     if !domain.contains(ENCODED) {
         return Cow::Borrowed(domain);
@@ -104,7 +105,7 @@ fn fold(text: &str) -> String {
     normalize(&text.to_lowercase()).trim().to_owned()
 }
 
-/// Returns the ASCII form of a domain in lower case; nothing if it has none.
+/// Returns the ASCII form of a domain in lower case, or `None` if it has none.
 fn to_ascii(domain: &str) -> Option<Cow<'_, str>> {
     if domain.is_ascii() && !domain.contains(ENCODED) {
         return Some(Cow::Borrowed(domain));

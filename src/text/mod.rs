@@ -1,7 +1,7 @@
 //! The normal form of texts. Stored values and values in rules pass through the same functions, so that they compare.
 //!
-//! Text is NFC, has no invisible characters and is trimmed; an empty text is missing. Every function that can refuse
-//! returns what is wrong as a sentence; the caller knows the place.
+//! Text is NFC, has no invisible characters and is trimmed; an empty text is missing. Every function that can refuse a
+//! text fails with a message that says what is wrong. The caller adds the place.
 
 mod country;
 mod email;
@@ -12,9 +12,9 @@ pub use email::{clean_email, find_email, show_domain, show_email};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use std::borrow::Cow;
 
-/// Characters that are not seen: soft hyphen, joiners and zero-width characters, direction marks, embeddings and
-/// isolates, invisible operators, fillers, byte order mark. They come along when text is copied, and make equal texts
-/// differ. Variation selectors stay, since they choose between glyphs that look different.
+/// Invisible characters: soft hyphen, joiners and zero-width characters, direction marks, embeddings and isolates,
+/// invisible operators, fillers, byte order mark. They come along when text is copied, and make equal texts differ.
+/// Variation selectors stay, because they choose between glyphs that look different.
 pub const INVISIBLE: [char; 35] = [
     '\u{ad}', '\u{34f}', '\u{61c}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{200b}', '\u{200c}',
     '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
@@ -36,17 +36,17 @@ pub fn normalize(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the text as it is stored: normalized and trimmed. An empty text is missing.
+/// Returns the text as it is stored: normalized and trimmed. Returns `None` if nothing is left.
 pub fn clean(text: &str) -> Option<String> {
     let normal = normalize(text);
     let trimmed = normal.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
-/// Returns a language tag in lower case, such as `en` or `pt-br`.
+/// Returns a language tag in lower case, such as `en` or `pt-br`. Returns `None` for an empty text.
 ///
 /// # Errors
-/// If it is not of that form.
+/// Fails if the text is not a language tag.
 pub fn clean_language(text: &str) -> Result<Option<String>, String> {
     let Some(text) = clean(text) else {
         return Ok(None);
@@ -68,10 +68,10 @@ pub fn clean_language(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Returns the name of an IANA time zone.
+/// Returns the name of an IANA time zone. Returns `None` for an empty text.
 ///
 /// # Errors
-/// If there is no such zone.
+/// Fails if there is no such zone.
 pub fn clean_timezone(text: &str) -> Result<Option<String>, String> {
     let Some(name) = clean(text) else {
         return Ok(None);

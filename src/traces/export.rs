@@ -1,5 +1,5 @@
-//! Sends spans to a collector by OTLP over HTTP. A thread of its own sends them; while the collector is slow or gone, spans wait
-//! in a queue of bounded length, and those that have no room are dropped.
+//! Sends spans to a collector by OTLP over HTTP, on a separate thread. While the collector is slow or unreachable,
+//! spans wait in a bounded queue. If it is full, further spans are dropped.
 
 use super::{ARE_EXPORTED, TARGET};
 use opentelemetry::Context;
@@ -18,7 +18,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::{Layer, Registry};
 
-/// The variables that name a collector.
+/// The environment variables that name a collector.
 const ENDPOINTS: [&str; 2] = [
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -33,27 +33,27 @@ const LAST_SPANS: Duration = Duration::from_secs(3);
 /// How often the log may say that spans were not exported.
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
 
-/// How much of an answer is read; nothing of it is used.
+/// How many bytes of an answer are read. Nothing of it is used.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
-/// What makes spans of ours those of OpenTelemetry.
+/// The layer that passes our spans to OpenTelemetry.
 pub type ListeningLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// The export of spans. When it is dropped, the last ones are sent.
+/// The running export of spans. Dropping it sends the last spans.
 pub struct Exporting(SdkTracerProvider);
 
 impl Drop for Exporting {
     fn drop(&mut self) {
         ARE_EXPORTED.store(false, Ordering::Relaxed);
-        // If the collector is gone, its client has logged that.
+        // If the collector is unreachable, the client has logged that.
         let _ = self.0.shutdown_with_timeout(LAST_SPANS);
     }
 }
 
-/// Begins to export if the environment names a collector. Returns `None` if not.
+/// Starts the export if the environment names a collector. Returns `None` if not, or if the export is switched off.
 ///
 /// # Errors
-/// Fails if the variables of OpenTelemetry cannot be understood.
+/// Fails if the environment variables of OpenTelemetry are invalid.
 pub fn start() -> anyhow::Result<Option<(ListeningLayer, Exporting)>> {
     let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let is_off = value("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
@@ -68,7 +68,7 @@ pub fn start() -> anyhow::Result<Option<(ListeningLayer, Exporting)>> {
     let is_web = url::Url::parse(&address)
         .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     if !is_web {
-        // The address may hold a secret.
+        // The address may contain a secret.
         anyhow::bail!(
             "{named}: expected a URL such as http://localhost:4318, found something else"
         );
@@ -120,25 +120,25 @@ impl Extractor for Caller<'_> {
     }
 }
 
-/// Makes a span one of the trace of its caller, if there is one.
+/// Makes a span part of the trace of its caller, if there is one.
 pub(super) fn adopt(span: &Span, caller: &Caller<'_>) {
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), caller);
     if context.span().span_context().is_valid() {
-        // Fails where the span is not exported.
+        // Fails if the span is not exported.
         let _ = span.set_parent(context);
     }
 }
 
-/// Gives a span another name. Recording `otel.name` does so only before it was entered.
+/// Renames a span. Recording `otel.name` works only before the span is entered.
 pub(super) fn rename(span: &Span, name: String) {
     span.context().span().update_name(name);
 }
 
-/// Sends spans, on the thread that the exporter has for them.
+/// The HTTP client of the exporter. It blocks the thread of the exporter.
 #[derive(Debug)]
 struct Client {
     agent: ureq::Agent,
-    /// When the log last said that a collector is not there.
+    /// When a failure was last logged.
     warned: Mutex<Option<Instant>>,
 }
 
@@ -161,7 +161,7 @@ impl Client {
         Ok(Response::from_parts(parts, Bytes::from(body)))
     }
 
-    /// Says what went wrong, but not each time.
+    /// Logs a failure, but at most once in ten minutes.
     fn warn(&self, what: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS) {

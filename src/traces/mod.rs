@@ -1,8 +1,8 @@
-//! Traces: when a request, its statements, a refresh, an import and a delivery began and ended, for collectors of
-//! OpenTelemetry. What spans say is bounded here: no values, no addresses, no documents, nothing about a person.
+//! Traces for OpenTelemetry collectors: when requests, database work, refreshes, imports and deliveries began and
+//! ended. The content of spans is restricted: no values, no addresses, no documents, nothing about a person.
 //!
-//! Spans are made by `tracing` under a target of their own, which only the exporter listens to. Without one they cost the
-//! reading of a flag.
+//! Spans are made by `tracing` under a target of their own, which only the exporter reads. Without an exporter, a span
+//! costs one read of a flag.
 
 #[cfg(feature = "otlp")]
 mod export;
@@ -15,18 +15,19 @@ use std::time::Duration;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-/// The target of all spans. It does not begin as the targets of the log do, so that settings of the log do not mean it.
+/// The target of all spans. It does not begin as the targets of the log do, so that settings of the log do not match
+/// it.
 pub const TARGET: &str = "traces";
 
 /// Whether spans are exported.
 static ARE_EXPORTED: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether spans are exported, for work that is done for them alone.
+/// Returns whether spans are exported, so that work for spans alone can be skipped.
 pub fn are_exported() -> bool {
     ARE_EXPORTED.load(Ordering::Relaxed)
 }
 
-/// Makes a span if spans are exported. Otherwise returns [`Span::none`], whatever the settings of the log are.
+/// Makes a span if spans are exported. Otherwise returns [`Span::none`], whatever the log settings are.
 fn exported(make: impl FnOnce() -> Span) -> Span {
     match are_exported() {
         true => make(),
@@ -34,13 +35,14 @@ fn exported(make: impl FnOnce() -> Span) -> Span {
     }
 }
 
-/// Returns the span of what runs now, to be entered by another thread that works for it. Returns none if nothing is exported.
+/// Returns the current span, for another thread that does part of its work. Returns [`Span::none`] if spans are not
+/// exported.
 pub fn current() -> Span {
     exported(Span::current)
 }
 
-/// Begins the span of an HTTP request. `header` returns the values of headers, of which those are read that name the span of the
-/// caller (`traceparent`).
+/// Begins the span of an HTTP request. `header` returns the value of a header. Only the headers that name the span of
+/// the caller are read (`traceparent`, `tracestate`).
 pub fn of_request<'h>(
     method: &'static str,
     request_id: &str,
@@ -66,7 +68,7 @@ pub fn of_request<'h>(
     span
 }
 
-/// Notes what a request came to.
+/// Records the route and the status of a request.
 pub fn end_request(span: &Span, method: &str, route: &str, status: u16) {
     if span.is_none() {
         return;
@@ -82,7 +84,7 @@ pub fn end_request(span: &Span, method: &str, route: &str, status: u16) {
     }
 }
 
-/// Begins the span of a query or a mutation. `name` is a name of GraphQL and is recorded only if it is not long.
+/// Begins the span of a query or a mutation. `name` is the name of the operation and is recorded only if it is short.
 pub fn of_operation(kind: &'static str, name: Option<&str>) -> Span {
     let name = name.filter(|name| name.len() <= 100);
     exported(|| {
@@ -94,7 +96,8 @@ pub fn of_operation(kind: &'static str, name: Option<&str>) -> Span {
     })
 }
 
-/// Begins the span of work with a connection to the database, as part of what runs now. Work outside a request or a job has none.
+/// Begins the span of work with a database connection, as part of the current span. Without a current span there is
+/// none.
 pub fn of_database() -> Span {
     if !are_exported() || Span::current().is_none() {
         return Span::none();
@@ -105,7 +108,7 @@ pub fn of_database() -> Span {
     )
 }
 
-/// Notes how long the work waited for its connection.
+/// Records how long the work waited for its connection.
 pub fn end_wait(span: &Span, waited: Duration) {
     span.record("connection_wait_seconds", waited.as_secs_f64());
 }
@@ -117,14 +120,14 @@ pub fn of_refresh(trigger: &'static str) -> Span {
     )
 }
 
-/// Begins the span of an import, of a kind and by its id.
+/// Begins the span of an import.
 pub fn of_import(kind: &str, import: i64) -> Span {
     exported(
         || info_span!(target: TARGET, "import", otel.status_code = Empty, kind, import, outcome = Empty),
     )
 }
 
-/// Begins the span of sending a message to a webhook, named by its id: its URL may hold a secret.
+/// Begins the span of sending a message to a webhook. It has the id and not the URL, which may contain a secret.
 pub fn of_delivery(webhook: i64) -> Span {
     exported(|| {
         info_span!(
@@ -134,7 +137,7 @@ pub fn of_delivery(webhook: i64) -> Span {
     })
 }
 
-/// Notes which status the receiver of a message answered.
+/// Records the status that the receiver of a message answered.
 pub fn end_delivery(span: &Span, status: Option<u16>) {
     if let Some(status) = status {
         span.record("http.response.status_code", status);
@@ -145,12 +148,12 @@ pub fn end_delivery(span: &Span, status: Option<u16>) {
     );
 }
 
-/// Notes whether something succeeded.
+/// Records whether something succeeded.
 pub fn end(span: &Span, is_ok: bool) {
     end_as(span, if is_ok { "ok" } else { "failed" }, is_ok);
 }
 
-/// Notes how something ended, in a word of ours.
+/// Records how something ended. The outcome is a fixed word.
 pub fn end_as(span: &Span, outcome: &'static str, is_ok: bool) {
     span.record("outcome", outcome);
     if !is_ok {

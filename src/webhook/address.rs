@@ -1,5 +1,5 @@
-//! Which addresses messages may be sent to. A server that calls any address would let an administrator of the API reach
-//! what only the server can reach.
+//! Which addresses messages may be sent to. If every address were allowed, an administrator of the API could reach
+//! systems that only the server can reach.
 //!
 //! Only globally reachable unicast addresses are allowed, by the registries of special-purpose addresses of IANA
 //! (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>).
@@ -12,7 +12,7 @@ use url::{Host, Url};
 /// The longest URL of an endpoint, in characters.
 const MAX_URL: usize = 2_000;
 
-/// Where messages may go.
+/// Which URLs and addresses messages may be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SendRules {
     /// Whether plain HTTP is allowed.
@@ -22,7 +22,7 @@ pub struct SendRules {
 }
 
 impl SendRules {
-    /// Whether messages may be sent to an address.
+    /// Returns whether messages may be sent to an address.
     pub fn allow(self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => {
@@ -37,7 +37,7 @@ impl SendRules {
     /// Reads the URL of an endpoint and returns its normal form.
     ///
     /// # Errors
-    /// The problem, at `url`.
+    /// The problem, with the path `url`.
     pub fn check_url(self, text: &str) -> Result<String, InputProblem> {
         let problem = |message: String, hint: Option<&str>| {
             let problem = InputProblem::new(InputCode::Invalid, "url", message);
@@ -173,7 +173,8 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
             .any(|network| is_within_v6(address, network))
 }
 
-/// What `--webhook-allow-private` opens. Link-local addresses stay closed: clouds hand out credentials there.
+/// Returns whether `--webhook-allow-private` allows the address. Link-local addresses stay refused: clouds hand out
+/// credentials there.
 fn is_private_v4(address: Ipv4Addr) -> bool {
     let shared = (Ipv4Addr::new(100, 64, 0, 0), 10);
     address.is_private() || address.is_loopback() || is_within_v4(address, shared)

@@ -1,4 +1,4 @@
-//! What is kept of the answers of receivers: their beginning, without the people of the message that they answer.
+//! What is stored of the answers of receivers: the beginning, without the people of the message.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, BuildError, MatchKind};
 use serde_json::Value;
@@ -6,14 +6,15 @@ use serde_json::Value;
 /// How much of an answer is read, in bytes.
 pub const MAX_ANSWER: usize = 64_000;
 
-/// Replaces each value of a person.
+/// Replaces each value of a person in an answer.
 const HIDDEN: &str = "…";
 
-/// Texts of fewer characters say nothing about a person, and hiding them would leave holes in every word.
+/// How long a text must be to be hidden, in characters. Shorter texts say nothing about a person, and hiding them would
+/// leave holes in every word.
 const SHORTEST: usize = 3;
 
-/// Returns an answer without what the message said about people: some receivers send back what they got. What Postgres
-/// cannot store is left out, too.
+/// Returns an answer without the people of the message, because some receivers send the message back. Characters that
+/// Postgres cannot store are removed too.
 pub fn without_people(answer: &[u8], body: &str) -> String {
     let answer = String::from_utf8_lossy(answer).replace('\0', "");
     if answer.is_empty() {
@@ -38,13 +39,13 @@ fn find_any(texts: Vec<String>) -> Option<Result<AhoCorasick, BuildError>> {
     let mut builder = AhoCorasickBuilder::new();
     let builder = builder
         .ascii_case_insensitive(true)
-        // Texts may be long. A table with every transition would be a thousand times as large as they are.
+        // Texts may be long. A DFA, with every transition, would be a thousand times as large as they are.
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .match_kind(MatchKind::LeftmostLongest);
     (!texts.is_empty()).then(|| builder.build(texts))
 }
 
-/// Collects the texts and numbers of a person, as they are and as JSON writes them.
+/// Collects the texts and numbers of a person, both plain and as JSON writes them.
 fn collect(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => {

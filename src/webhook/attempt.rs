@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 /// How many attempts of an endpoint are kept.
 pub const KEPT: usize = 100;
-/// How long they are kept.
+/// How long attempts are kept.
 const KEPT_FOR: TimeDelta = TimeDelta::days(30);
 
 /// An attempt to deliver a message.
@@ -94,7 +94,8 @@ pub fn list_last(
     Ok(by_webhook)
 }
 
-/// Removes attempts that are kept no longer. Rows are locked by id, as everything does that locks several.
+/// Removes the attempts that are too old, and returns how many. Rows are locked by id, as in all code that locks
+/// several.
 pub fn tidy(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
     Ok(statement(
         "DELETE FROM webhook_attempts WHERE id = ANY (ARRAY ( \

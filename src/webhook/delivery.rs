@@ -1,7 +1,7 @@
-//! Delivering: from the log of changes to the receiver, one message at a time.
+//! Delivers messages from the log of changes to the receiver, one at a time.
 //!
-//! Reading, sending and recording are steps of their own. While a message is on its way no connection to the database is
-//! held, and nothing is written: a server that dies then leaves the message to be sent again with the same id.
+//! Reading, sending and recording are separate steps. While a message is being sent, no database connection is held,
+//! and nothing is written: if the server dies then, the message is sent again with the same id.
 
 use super::WebhookSettings;
 use super::answer::without_people;
@@ -27,10 +27,10 @@ use diesel::Connection;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
-/// How many messages an endpoint gets before others that wait get their turn.
+/// How many messages an endpoint receives before other waiting endpoints get their turn.
 const AT_A_TURN: usize = 100;
 
-/// What delivering needs.
+/// Delivers the messages of webhooks.
 #[derive(Clone)]
 pub struct Delivery {
     /// The database.
@@ -45,7 +45,7 @@ pub struct Delivery {
 pub struct Ready {
     claim: Claim,
     webhook: Webhook,
-    /// Where the message goes.
+    /// The message and the URL of its receiver.
     pub envelope: Envelope,
     secrets: Vec<Secret>,
     message_type: MessageType,
@@ -53,14 +53,14 @@ pub struct Ready {
     read_after: i64,
 }
 
-/// What became of a claimed endpoint.
+/// How the delivery to a claimed endpoint ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// There is nothing more to send.
     Idle,
     /// The last message was not delivered.
     Failed,
-    /// There may be more.
+    /// There may be more to send.
     More,
     /// The endpoint was changed or deleted, or another server took over.
     Lost,
@@ -71,7 +71,7 @@ impl Delivery {
     pub fn claim(&self) -> Result<Option<Claim>, Error> {
         let now = self.clock.now();
         if !self.db.run_here(lease::has_enabled)? {
-            // Answers are removed where deletions get their place in the log, which no endpoint reads now.
+            // Putting deletions in order removes stored answers. No endpoint reads the log now, so that is done here.
             if self.db.run_here(lease::has_answers)? {
                 self.db.run_here(settle_or_go_on)?;
             }
@@ -82,8 +82,8 @@ impl Delivery {
             .run_here(|connection| lease::claim(connection, &newest, now))
     }
 
-    /// Sends what a claimed endpoint has not received, until there is nothing more, an attempt fails, or other endpoints have
-    /// waited long enough.
+    /// Sends the messages that a claimed endpoint has not received, until there are no more, an attempt fails, or other
+    /// endpoints have waited long enough.
     pub fn deliver(&self, claim: Claim) -> Result<Turn, Error> {
         let mut reader = Reader::new(self.settings.base_path.clone());
         let mut turn = Turn::More;
@@ -93,7 +93,7 @@ impl Delivery {
             }
             let ready = match self.read(claim, &mut reader)? {
                 Ok(ready) => ready,
-                // The endpoint wants nothing of what was read, and there is more to read.
+                // The endpoint receives none of the changes that were read, and there are more.
                 Err(Turn::More) => continue,
                 Err(nothing) => {
                     turn = nothing;
@@ -113,8 +113,8 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint, or returns why there is no message. [`Turn::More`] means that the position up to
-    /// which nothing is wanted was saved, and that there may be a message after it.
+    /// Reads the next message of an endpoint, or returns why there is no message. [`Turn::More`] means that the
+    /// endpoint was moved past changes that it does not receive, and that there may be a message after them.
     pub fn read(&self, claim: Claim, reader: &mut Reader) -> Result<Result<Ready, Turn>, Error> {
         let now = self.clock.now();
         self.db.run_here(|connection| {
@@ -127,7 +127,7 @@ impl Delivery {
                 Next::Nothing { until, has_more } => {
                     let is_moved = (&until.0, until.1) != (&webhook.position, webhook.part);
                     let until = (&*until.0, until.1);
-                    // The claim starts again from now: reading may have taken long.
+                    // The claim is renewed from now, because reading may have taken long.
                     let now = self.clock.now();
                     if (is_moved || has_more) && !claim.skip_to(connection, until, now)? {
                         return Ok(Err(Turn::Lost));
@@ -159,7 +159,7 @@ impl Delivery {
         })
     }
 
-    /// Sends a message. Returns the outcome and its time. Holds no connection to the database.
+    /// Sends a message. Returns the result and its time. Holds no connection to the database.
     pub fn send(&self, ready: &Ready) -> (Sent, DateTime<Utc>) {
         let span = traces::of_delivery(ready.webhook.id);
         let sender = &self.settings.sender;
@@ -195,8 +195,8 @@ impl Delivery {
         let is_recorded = self.db.run_here(|connection| {
             connection.transaction(|connection| {
                 if attempt.answer.is_some() {
-                    // Ordering a deletion clears stored answers. The lock has this answer stored before that, or after it, when it
-                    // is known of the deletion.
+                    // Putting a deletion in order removes stored answers. With the lock, this answer is stored either
+                    // before that, or after it, when `record` sees the deletion.
                     hold_order(connection)?;
                 }
                 let is_recorded = ready.claim.record(connection, &attempted, now)?;
@@ -221,11 +221,10 @@ impl Delivery {
         })
     }
 
-    /// Sends a message of the type `webhook.test` at once, whatever else the endpoint waits for, and records the attempt.
+    /// Sends a message of the type `webhook.test` at once, even if other messages wait, and records the attempt.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Busy`] if one is being sent to the endpoint, or several to others; those of the
-    /// database.
+    /// [`Error::NotFound`]; [`Error::Busy`] if a test of this endpoint is running, or too many tests of others.
     pub fn send_test(&self, webhook_id: i64) -> Result<Attempt, Error> {
         let now = self.clock.now();
         let _turn = Testing::begin(&self.settings.tests, webhook_id)?;

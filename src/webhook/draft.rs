@@ -1,4 +1,4 @@
-//! What an administrator gives for an endpoint, and whether it can be stored.
+//! The input for an endpoint, and its validation.
 
 use super::address::SendRules;
 use super::message::MAX_PEOPLE;
@@ -14,13 +14,13 @@ const MAX_NAME: usize = 200;
 /// How many segments or groups an endpoint can name.
 const MAX_FILTER: usize = 1_000;
 
-/// The segments or the groups that an endpoint follows: all, or those of these ids. One that is deleted stays in the
-/// list, so that a list never becomes empty and means all.
+/// The segments or the groups that an endpoint follows: all, or those with these ids. The id of a deleted one stays in
+/// the list, so that the list never becomes empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Followed(pub Option<Vec<i64>>);
 
 impl Followed {
-    /// Whether the endpoint follows it.
+    /// Returns whether the endpoint follows the segment or group with this id.
     pub fn has(&self, id: i64) -> bool {
         self.0.as_ref().is_none_or(|ids| ids.contains(&id))
     }
@@ -32,20 +32,20 @@ impl From<Option<Vec<Option<i64>>>> for Followed {
     }
 }
 
-/// An endpoint to make, or what to change of one: what is absent stays as it is, or takes its default.
+/// The input for a new endpoint, or for a change of one. Absent values take their defaults, or stay unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     /// What the endpoint is for.
     pub name: Option<String>,
-    /// Where messages go.
+    /// The URL of the receiver.
     pub url: Option<String>,
     /// The types of message that the endpoint receives.
     pub types: Option<Vec<MessageType>>,
-    /// The keys of the segments that it follows; all if the inner value is absent.
+    /// The keys of the segments to follow. All if the inner value is absent.
     pub segments: Option<Option<Vec<String>>>,
-    /// The keys of the groups that it follows; all if the inner value is absent.
+    /// The keys of the groups to follow. All if the inner value is absent.
     pub groups: Option<Option<Vec<String>>>,
-    /// The fields that people have in messages.
+    /// The fields of people in messages.
     pub fields: Option<Vec<String>>,
     /// How many people a message has at most.
     pub people_per_message: Option<i32>,
@@ -66,7 +66,7 @@ pub(super) struct Checked {
 /// Checks a draft.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong; those of the database.
+/// [`Error::Invalid`] with all problems.
 pub(super) fn check(
     connection: &mut PgConnection,
     draft: &Draft,
@@ -163,7 +163,7 @@ fn check_types(types: &[MessageType], problems: &mut Vec<InputProblem>) -> Vec<&
     names
 }
 
-/// The kind of thing that a filter names.
+/// The objects that a filter names.
 #[derive(Clone, Copy)]
 enum What {
     Segments,
@@ -171,7 +171,7 @@ enum What {
 }
 
 impl What {
-    /// Finds what these keys name.
+    /// Returns the ids of these keys. Adds a problem for each key that does not exist.
     fn find(
         self,
         connection: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! Endpoints: the URLs of other systems that receive changes, which changes each receives, and how far each is.
+//! Endpoints: the URLs of other systems that receive changes, which changes each receives, and the position of each.
 
 use super::address::SendRules;
 use super::draft::{Draft, Followed, check};
@@ -16,9 +16,9 @@ use crate::error::{Error, InputCode, InputProblem};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 
-/// How many endpoints there may be.
+/// The largest number of endpoints.
 pub const MAX_WEBHOOKS: usize = 100;
-/// How long the former secret signs beside the new one.
+/// How long the previous secret also signs after a rotation.
 pub const ROTATION: TimeDelta = TimeDelta::hours(24);
 
 /// An endpoint, without its secrets.
@@ -54,7 +54,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Why the endpoint is disabled; `None` if it is enabled.
+    /// Returns why the endpoint is disabled, or `None` if it is enabled.
     pub fn disabled_reason(&self) -> Option<DisabledReason> {
         let name = self.disabled_reason.as_deref()?;
         let mut reasons = DisabledReason::ALL.into_iter();
@@ -65,7 +65,7 @@ impl Webhook {
 /// Creates an endpoint that receives all changes from now on. Returns it with its secret, which is shown only once.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong.
+/// [`Error::Invalid`] with all problems.
 pub fn create(
     connection: &mut PgConnection,
     draft: &Draft,
@@ -84,7 +84,7 @@ pub fn create(
         is_enabled: Some(draft.is_enabled.unwrap_or(true)),
     };
     let checked = check(connection, &draft, rules)?;
-    // Two at once may pass the bound by one, which does no harm.
+    // Two calls at the same time may exceed the limit by one, which does no harm.
     let known: i64 = webhooks::table.count().get_result(connection)?;
     if known >= MAX_WEBHOOKS as i64 {
         let message = format!("there are already {known} webhooks (the limit is {MAX_WEBHOOKS})");
@@ -120,10 +120,10 @@ pub fn create(
     })
 }
 
-/// Changes an endpoint. One that is enabled again goes on where it stopped, at once.
+/// Changes an endpoint. An endpoint that is enabled again continues at once from its position.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] with everything that is wrong, also if the endpoint has another version.
+/// [`Error::NotFound`]; [`Error::Invalid`] with all problems, or if the endpoint has another version.
 pub fn update(
     connection: &mut PgConnection,
     id: i64,
@@ -163,9 +163,10 @@ pub fn update(
                     true => now,
                     false => before.next_attempt_at,
                 }),
-                // Earlier parts were made for the endpoint as it was. The parts after them are counted from the beginning again.
+                // Earlier parts were built with the old settings, so the parts after them are counted from the
+                // beginning again.
                 webhooks::part.eq(0),
-                // What is being sent to the endpoint as it was is not recorded.
+                // Ends the claim, so that a message that is being sent with the old settings is not recorded.
                 webhooks::lease_token.eq(None::<i64>),
                 webhooks::version.eq(before.version + 1),
                 webhooks::updated_at.eq(now),
@@ -202,7 +203,7 @@ pub fn delete(
     })
 }
 
-/// Gives an endpoint a new secret. The former one signs too, for 24 hours.
+/// Gives an endpoint a new secret. The previous secret also signs for 24 hours.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -227,10 +228,11 @@ pub fn rotate(
     Ok((webhook, secret))
 }
 
-/// Sends the endpoint everything after a position anew, or skips to it if it lies ahead. Attempts begin at once.
+/// Moves the endpoint to the position at `since`: what is after it is sent again, or what is before it is skipped.
+/// Attempts begin at once.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Invalid`] if the moment is to come.
+/// [`Error::NotFound`]; [`Error::Invalid`] if `since` is in the future, or if changes are not kept back to then.
 pub fn replay(
     connection: &mut PgConnection,
     id: i64,
@@ -254,7 +256,7 @@ pub fn replay(
                 webhooks::failures.eq(0),
                 webhooks::failing_since.eq(None::<DateTime<Utc>>),
                 webhooks::next_attempt_at.eq(now),
-                // What is being sent is not recorded: it would move the cursor.
+                // Ends the claim: recording the message that is being sent would move the cursor.
                 webhooks::lease_token.eq(None::<i64>),
             ))
             .returning(Webhook::as_returning())
@@ -263,7 +265,7 @@ pub fn replay(
     })
 }
 
-/// Returns the secrets that sign messages to an endpoint now: the former one too for a while.
+/// Returns the secrets that sign messages to an endpoint now, including the previous one for a while after a rotation.
 ///
 /// # Errors
 /// [`Error::NotFound`].

@@ -1,7 +1,7 @@
-//! From the log of changes to the next message of an endpoint.
+//! Builds the next message of an endpoint from the log of changes.
 //!
-//! A message is about one change, about a part of it, or about several changes in a row that are alike, so that many small
-//! changes do not become many messages.
+//! A message is about one change, about a part of a change, or about several similar changes in a row, so that many
+//! small changes do not become many messages.
 
 use super::endpoint::Webhook;
 use super::message::{Head, Place, message_id};
@@ -20,10 +20,10 @@ use std::collections::VecDeque;
 
 /// How many changes are read at once.
 const READ: usize = 100;
-/// After how many subscribers reading ends.
+/// After how many subscribers a read ends.
 const READ_PEOPLE: usize = 20_000;
 
-/// A message, and where the endpoint is when it was delivered.
+/// A message, and the position of the endpoint after its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The header `webhook-id`.
@@ -32,39 +32,40 @@ pub struct Message {
     pub message_type: MessageType,
     /// The body.
     pub body: String,
-    /// The position after it, and the parts of the change that were delivered then.
+    /// The position after the message, and how many parts of the change at that position are delivered then.
     pub after: (String, i32),
 }
 
-/// What an endpoint is sent next.
+/// What comes next for an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// A message.
     Message(Box<Message>),
-    /// Nothing up to a position.
+    /// There is nothing to send up to a position.
     Nothing {
-        /// That position, and the number of parts of a change that continues after it, if one does.
+        /// The position, and how many parts are delivered of the change that continues after it, or 0.
         until: (String, i32),
-        /// Whether there may be something after it. One call reads one page, however little of it is wanted, so that the
-        /// position can be saved.
+        /// Whether there may be messages after the position. One call reads one page, even if nothing on it is wanted,
+        /// so that the position can be saved.
         has_more: bool,
     },
 }
 
-/// Reads for one endpoint. It keeps what it read, so that a change with many parts is not read again for each part.
+/// Reads messages for one endpoint. It keeps the changes that it has read, so that a change with many parts is not read
+/// again for each part.
 pub struct Reader {
     base_path: String,
-    /// Where the endpoint must be for `waiting` to come next.
+    /// The position of the endpoint before the changes in `waiting`.
     at: Option<Position>,
     waiting: VecDeque<Change>,
-    /// The position after what waits, and whether there is more after it.
+    /// The position after the changes in `waiting`, and whether there are more changes after it.
     end: Option<(Position, bool)>,
 }
 
 /// The changes of one message, from the first that the endpoint has not received.
 struct Group {
     changes: Vec<Change>,
-    /// Whether the change that comes next goes on with the last of them.
+    /// Whether the next change continues the last of them.
     goes_on: bool,
 }
 
@@ -73,10 +74,10 @@ pub fn position_now(connection: &mut PgConnection) -> Result<String, Error> {
     Ok(changes::find_position(connection)?.to_text())
 }
 
-/// Returns the position before everything that changed after a moment.
+/// Returns the position before all changes at or after a time.
 ///
 /// # Errors
-/// [`Error::Invalid`] if changes are not kept for that long; those of the database.
+/// [`Error::Invalid`] if the changes since then are no longer kept.
 pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<String, Error> {
     let now = changes::find_position(connection)?;
     let log = columns::table;
@@ -105,7 +106,7 @@ pub fn position_at(connection: &mut PgConnection, at: DateTime<Utc>) -> Result<S
 }
 
 impl Reader {
-    /// A reader for a server that is reached below a path.
+    /// Returns a reader for a server with this base path.
     pub fn new(base_path: String) -> Reader {
         Reader {
             base_path,
@@ -139,7 +140,7 @@ impl Reader {
             let (end, has_more) = self.end.unwrap_or((position, false));
             if parts > 0 && !self.goes_on(position) {
                 if self.waiting.is_empty() && has_more && is_within(&end, &position) {
-                    // The people of this page are gone. Those after them may not be.
+                    // The subscribers of this page were deleted. Those of later pages may still exist.
                     let until = (end.to_text(), parts);
                     return Ok(Next::Nothing { until, has_more });
                 }
@@ -155,7 +156,7 @@ impl Reader {
             if let Some(message) = self.tell(connection, webhook, &group, parts)? {
                 return Ok(Next::Message(Box::new(message)));
             }
-            // The segment or group is deleted by now: a later message says so.
+            // The segment or group was deleted since. A later message says so.
             (position, parts) = (self.skip(&group), 0);
             if has_more && self.waiting.len() < 2 {
                 let until = (position.to_text(), 0);
@@ -164,11 +165,11 @@ impl Reader {
         }
     }
 
-    /// Whether the change that comes next goes on with the one of which a part was delivered.
+    /// Returns whether the next change continues the change of which a part was delivered.
     fn goes_on(&self, position: Position) -> bool {
         let next = self.waiting.front();
         next.is_some_and(|next| {
-            // The place before all people of the change.
+            // The position before all subscribers of the change.
             let begin = Position {
                 within: Some(within_of(next.kind, next.about, 0)),
                 ..next.position
@@ -177,8 +178,8 @@ impl Reader {
         })
     }
 
-    /// Ends a change of which some parts were delivered and the rest is deleted: with a last part without people. Returns
-    /// `None` if the segment or group of the change is deleted too.
+    /// Returns a last part without people, for a change of which some parts were delivered and the other subscribers
+    /// were deleted. Returns `None` if the segment or group of the change was deleted too.
     fn close(
         &self,
         connection: &mut PgConnection,
@@ -207,7 +208,8 @@ impl Reader {
         Ok(Some(message(webhook, message_type, part.body, after)))
     }
 
-    /// Makes sure that the next two changes are here, if there are so many: the second shows whether the first goes on.
+    /// Makes sure that the next two changes are loaded, if there are so many. The second shows whether the first
+    /// continues.
     fn fill(
         &mut self,
         connection: &mut PgConnection,
@@ -236,8 +238,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes the changes of the next message from those that wait. They stay until the
-    /// message is delivered.
+    /// Returns the changes of the next message. They stay in `waiting` until the message is delivered.
     fn take(&self, webhook: &Webhook, parts: i32) -> Option<Group> {
         let most = usize::try_from(webhook.people_per_message)
             .unwrap_or(1)
@@ -268,7 +269,7 @@ impl Reader {
         Some(Group { changes, goes_on })
     }
 
-    /// Puts a message together. Returns `None` if what it would be about is deleted.
+    /// Builds a message. Returns `None` if the segment or group that it would be about was deleted.
     fn tell(
         &self,
         connection: &mut PgConnection,
@@ -303,7 +304,8 @@ impl Reader {
         let behind = all - entries.len() + usize::from(group.goes_on);
         let part = head.part(sides_of(message_type), &entries, Place { number, behind });
         if part.told < all && first.position.seq != last.position.seq {
-            // The place within a row is only known of one row.
+            // Not all people fit, and a position can lie within a single row only. So the first change gets a message
+            // of its own.
             let alone = Group {
                 changes: vec![first.clone()],
                 goes_on: false,
@@ -321,7 +323,7 @@ impl Reader {
         )))
     }
 
-    /// Leaves out the changes of a group, and returns the position after them.
+    /// Skips the changes of a group, and returns the position after them.
     fn skip(&mut self, group: &Group) -> Position {
         self.waiting.drain(..group.changes.len());
         let position = group.changes[group.changes.len() - 1].position;
@@ -329,7 +331,7 @@ impl Reader {
         position
     }
 
-    /// Goes on after a message that was delivered, so that the changes after it need not be read again.
+    /// Moves past a message that was delivered, so that the changes after it need not be read again.
     pub fn advance(&mut self, after: &str) {
         let Some(position) = Position::parse(after) else {
             return;
@@ -344,12 +346,12 @@ impl Reader {
                 self.at = Some(position);
             }
             None if position.within.is_some() => self.advance_within(position),
-            // What was read is of another history.
+            // The loaded changes are of another history.
             None => *self = Reader::new(std::mem::take(&mut self.base_path)),
         }
     }
 
-    /// Goes on within a change of which a part was delivered.
+    /// Moves within a change of which a part was delivered.
     fn advance_within(&mut self, position: Position) {
         let within = position.within;
         while let Some(change) = self.waiting.front_mut() {
@@ -381,8 +383,8 @@ fn within_of(kind: Kind, about: Option<i64>, subscriber: i64) -> Within {
     }
 }
 
-/// Whether two positions lie within one change: of the same row, about the same segment or group. Positions that an older
-/// server saved do not name the group.
+/// Returns whether two positions lie within one change: in the same row, about the same segment or group. Positions
+/// that an older server saved do not name the group.
 fn is_within(one: &Position, other: &Position) -> bool {
     let (Some(within), Some(of_other)) = (one.within, other.within) else {
         return false;
@@ -391,7 +393,7 @@ fn is_within(one: &Position, other: &Position) -> bool {
     one.seq == other.seq && is_same
 }
 
-/// Returns the position after this many people of changes.
+/// Returns the position after the first `told` people of these changes.
 fn position_behind(changes: &[Change], told: usize) -> Position {
     let mut rest = told;
     for change in changes {
@@ -428,7 +430,7 @@ fn message(
     }
 }
 
-/// Makes the message that changes were lost, and that the endpoint receives all changes from now on.
+/// Returns the message that changes were lost. The endpoint receives all changes from now on.
 fn resync(
     connection: &mut PgConnection,
     webhook: &Webhook,
@@ -445,7 +447,7 @@ fn resync(
     };
     let ids = [webhook.id.to_string(), webhook.round.to_string()];
     Ok(Next::Message(Box::new(Message {
-        // Not the position after it, which differs with each attempt.
+        // Not the position after the message, which differs with each attempt.
         id: message_id(&[&ids[0], &ids[1], &webhook.position, "resync"]),
         message_type: MessageType::WebhookResync,
         body: head.whole(),

@@ -1,4 +1,5 @@
-//! Who delivers: a server claims an endpoint for a while, and records the outcome of each attempt while its claim lasts.
+//! Claims: a server claims an endpoint for a limited time, and records the outcome of each attempt while its claim is
+//! valid.
 
 use super::attempt::{KEPT, NewAttempt};
 use super::endpoint::{self, Webhook};
@@ -12,10 +13,10 @@ use diesel::dsl::{exists, min};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 
-/// How long a claim lasts. Sending takes 20 seconds at most; each recorded message renews the claim.
+/// How long a claim is valid. Sending takes 20 seconds at most; each recorded message renews the claim.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// After how long a claim is renewed before a message is sent.
+/// The claim is renewed before a message is sent if reading the message took longer than this.
 pub(super) const SLOW: TimeDelta = TimeDelta::seconds(10);
 
 /// The claim of one server on one endpoint.
@@ -23,7 +24,7 @@ pub(super) const SLOW: TimeDelta = TimeDelta::seconds(10);
 pub struct Claim {
     /// The endpoint.
     pub webhook_id: i64,
-    /// Random.
+    /// A random number by which the claim is recognised.
     token: i64,
 }
 
@@ -33,14 +34,14 @@ struct Found {
     id: i64,
 }
 
-/// Whether any endpoint is enabled.
+/// Returns whether any endpoint is enabled.
 pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
     let enabled = webhooks::table.filter(webhooks::disabled_reason.is_null());
     Ok(diesel::select(exists(enabled)).get_result(connection)?)
 }
 
-/// Claims the endpoint whose attempt has been due for longest, of those that have not read to `newest`. Returns `None` if
-/// there is none, or other servers have claimed all of them.
+/// Claims the endpoint whose attempt has been due for the longest time, among those that are not at `newest`. Returns
+/// `None` if there is none, or if other servers have claimed all of them.
 pub fn claim(
     connection: &mut PgConnection,
     newest: &str,
@@ -65,13 +66,13 @@ pub fn claim(
     }))
 }
 
-/// Whether any answer of a receiver is kept.
+/// Returns whether any answer of a receiver is stored.
 pub fn has_answers(connection: &mut PgConnection) -> Result<bool, Error> {
     let answers = webhook_attempts::table.filter(webhook_attempts::answer.is_not_null());
     Ok(diesel::select(exists(answers)).get_result(connection)?)
 }
 
-/// Returns when the next attempt is due that waits for its time, if any.
+/// Returns the next time after `now` at which an attempt is due, if there is one.
 pub fn next_due(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -86,20 +87,20 @@ pub fn next_due(
 /// The outcome of sending a message.
 #[derive(Clone, Copy)]
 pub struct Attempted<'a> {
-    /// The endpoint as it was when the message was put together.
+    /// The endpoint as it was when the message was built.
     pub webhook: &'a Webhook,
     /// The attempt.
     pub attempt: &'a NewAttempt,
-    /// The position and the parts of a change after the message.
+    /// The position after the message, and how many parts of the change at that position are delivered then.
     pub after: (&'a str, i32),
-    /// The last row of the log of changes before the message was put together.
+    /// The last row of the log of changes before the message was built.
     pub read_after: i64,
-    /// What happens after the attempt.
+    /// What follows from the attempt.
     pub verdict: Verdict,
 }
 
 impl Claim {
-    /// Returns the endpoint, if the claim still holds.
+    /// Returns the endpoint, or `None` if the claim is no longer valid.
     pub fn load(self, connection: &mut PgConnection) -> Result<Option<Webhook>, Error> {
         Ok(webhooks::table
             .find(self.webhook_id)
@@ -109,7 +110,7 @@ impl Claim {
             .optional()?)
     }
 
-    /// Ends the claim. The endpoint comes after the others that are due.
+    /// Ends the claim. The endpoint comes after all others that are due.
     pub fn release(self, connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(), Error> {
         statement(
             "UPDATE webhooks SET lease_until = NULL, lease_token = NULL, next_attempt_at = greatest(next_attempt_at, $3) \
@@ -122,7 +123,8 @@ impl Claim {
         Ok(())
     }
 
-    /// Moves the cursor past changes that the endpoint does not receive, and renews the claim. Returns whether it still held.
+    /// Moves the cursor past changes that the endpoint does not receive, and renews the claim. Returns whether the
+    /// claim was valid.
     pub fn skip_to(
         self,
         connection: &mut PgConnection,
@@ -141,9 +143,9 @@ impl Claim {
         Ok(moved > 0)
     }
 
-    /// Records an attempt, and what follows from it, in one statement: the cursor after the message if it was delivered,
-    /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim still held; if
-    /// not, nothing is recorded, and the server that claims the endpoint next sends the message again.
+    /// Records an attempt and what follows from it in one statement: the new cursor if the message was delivered,
+    /// otherwise the time of the next attempt, or that the endpoint is disabled. Returns whether the claim was valid.
+    /// If not, nothing is recorded, and the server that claims the endpoint next sends the message again.
     pub fn record(
         self,
         connection: &mut PgConnection,
@@ -200,8 +202,9 @@ impl Claim {
     }
 }
 
-/// Of the attempts that are kept, one is the new one, which the others do not see. Rows are locked in the order of ids, as
-/// everywhere that several are locked. If people of a message were deleted meanwhile, its answer is not kept.
+/// The new attempt counts among those that are kept, although `trimmed` does not see it. Rows are locked in the order
+/// of ids, as in all code that locks several. If subscribers were deleted since the message was built, its answer is
+/// not stored.
 const RECORD: &str = "WITH moved AS ( \
      UPDATE webhooks SET position = $3, part = $4, failures = $5, failing_since = $6, next_attempt_at = $7, \
       disabled_reason = $8, disabled_since = $9, lease_until = $10, \
@@ -220,7 +223,7 @@ const RECORD: &str = "WITH moved AS ( \
 /// Returns the endpoint with the secrets that sign its messages now.
 ///
 /// # Errors
-/// [`Error::NotFound`]; those of the database.
+/// [`Error::NotFound`].
 pub fn load_for_test(
     connection: &mut PgConnection,
     id: i64,

@@ -1,9 +1,8 @@
-//! Messages: what is sent, put together from what changed. Pure, so that a message that is sent again is the same as long
-//! as the people in it are.
+//! Builds messages from changes. Pure, so that a repeated message is the same as long as the people in it are the same.
 //!
 //! A change of many people becomes several messages, its parts. Each part begins after what the endpoint has received
-//! of the change. The id of a message depends on the change, on where the part begins and on where it ends, so that
-//! a repeated message is recognised, and one with other people is not mistaken for it.
+//! of the change. The id of a message depends on the change and on where the part begins and ends. So receivers
+//! recognise a repeated message, and do not mistake a message with other people for it.
 
 use super::message_type::MessageType;
 use base64::Engine;
@@ -14,20 +13,20 @@ use sha2::{Digest, Sha256};
 
 /// The largest body of a message, in bytes.
 pub const MAX_BODY: usize = 256_000;
-/// The most people of a message.
+/// The largest number of people in a message.
 pub const MAX_PEOPLE: usize = 1_000;
-/// How many people a message has where the endpoint does not say.
+/// How many people a message has if the endpoint does not set a number.
 pub const DEFAULT_PEOPLE: usize = 500;
 
-/// How many bytes of the hash the id of a message has.
+/// How many bytes of the hash are in the id of a message.
 const ID_BYTES: usize = 18;
 
-/// What a message has beside people. All parts of a change have the same.
+/// What a message contains besides people. It is the same in all parts of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
     /// The type.
     pub message_type: MessageType,
-    /// When it happened.
+    /// The time of the change.
     pub at: DateTime<Utc>,
     /// The members of `data`.
     pub data: Map<String, Value>,
@@ -38,16 +37,16 @@ pub struct Head {
 pub struct Entry {
     /// The member of `data` that lists the person, such as `joined`.
     pub side: &'static str,
-    /// The person; `None` if the person was deleted since, which a later message reports.
+    /// The person; `None` if the person was deleted since. A later message reports that.
     pub value: Option<Value>,
 }
 
-/// A body, and how many of the entries it has.
+/// A body, and how many of the given entries it contains.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The body.
     pub body: String,
-    /// How many entries are in it, from the first.
+    /// How many entries the body contains, from the first.
     pub told: usize,
 }
 
@@ -66,8 +65,8 @@ impl Head {
         body(self.message_type, self.at, self.data.clone())
     }
 
-    /// Returns the body of a message with the first of these entries: as many as fit. All sides are in it, also
-    /// empty ones.
+    /// Returns the body of a message with the first of these entries. Their number is halved until the body fits. The
+    /// body has a list for each of `sides`, even if it is empty.
     pub fn part(&self, sides: &[&'static str], entries: &[Entry], place: Place) -> Part {
         let mut told = entries.len();
         loop {
@@ -77,7 +76,7 @@ impl Head {
                 return Part { body, told };
             }
             if told == 1 {
-                // One person with long values: the receiver can ask the API for them.
+                // A single person has long values. The receiver can query them through the API.
                 let short = [shorten(&entries[0])];
                 let body = self.render(sides, &short, place.number, behind == 0);
                 return Part { body, told };
@@ -105,7 +104,7 @@ impl Head {
     }
 }
 
-/// Leaves `id` and `email` of a person, and says so.
+/// Keeps only `id` and `email` of a person, and sets `isShortened`.
 fn shorten(entry: &Entry) -> Entry {
     let mut entry = entry.clone();
     if let Some(Value::Object(person)) = &mut entry.value {
@@ -120,7 +119,7 @@ fn body(message_type: MessageType, at: DateTime<Utc>, data: Map<String, Value>) 
     json!({"type": message_type.name(), "timestamp": timestamp, "data": data}).to_string()
 }
 
-/// Returns the id of a message out of what makes it different from all others.
+/// Returns the id of a message: a hash of the parts that distinguish it from all other messages.
 pub fn message_id(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

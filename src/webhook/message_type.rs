@@ -5,13 +5,13 @@
 pub enum MessageType {
     /// Subscribers joined a segment, left it, or were deleted while they were members.
     SegmentMembersChanged,
-    /// A segment was filled for the first time, or its rule changed: counts instead of people.
+    /// A segment was filled for the first time, or after its rule changed. The message has counts instead of people.
     SegmentFilled,
     /// The rule of a segment could not be evaluated.
     SegmentInvalid,
     /// A segment was created.
     SegmentCreated,
-    /// A segment was changed, not its members.
+    /// A segment itself was changed, not its members.
     SegmentUpdated,
     /// A segment was deleted.
     SegmentDeleted,
@@ -33,13 +33,13 @@ pub enum MessageType {
     GroupMembersChanged,
     /// A group was created.
     GroupCreated,
-    /// A group was changed, not its members.
+    /// A group itself was changed, not its members.
     GroupUpdated,
     /// A group was deleted.
     GroupDeleted,
-    /// An administrator tests the endpoint. Every endpoint gets it.
+    /// An administrator tests the endpoint. Every endpoint receives it.
     WebhookTest,
-    /// Changes were lost to the endpoint. Every endpoint gets it.
+    /// The endpoint missed changes, because its position is no longer valid. Every endpoint receives it.
     WebhookResync,
 }
 
@@ -65,7 +65,7 @@ impl MessageType {
         MessageType::GroupDeleted,
     ];
 
-    /// The name in messages, in the database and on the command line.
+    /// Returns the name in messages, in the database and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             MessageType::SegmentMembersChanged => "segment.members.changed",
@@ -103,12 +103,13 @@ impl std::fmt::Display for MessageType {
     }
 }
 
-/// The types that an endpoint chose.
+/// The types that an endpoint has chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice(pub Vec<MessageType>);
 
 impl Choice {
-    /// Whether the endpoint gets messages of a type. A receiver that follows members also learns what else changes them.
+    /// Returns whether the endpoint receives messages of a type. An endpoint that chose changes of members also
+    /// receives the other types that change members.
     pub fn takes(&self, message_type: MessageType) -> bool {
         let is_chosen = |choice: MessageType| self.0.contains(&choice);
         let (of_segments, of_groups) = (

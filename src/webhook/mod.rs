@@ -1,14 +1,15 @@
-//! Webhooks: other systems receive changes as signed messages, as [Standard Webhooks](https://www.standardwebhooks.com/)
-//! 1.0.0 has it.
+//! Webhooks: other systems receive changes as signed messages in the format of
+//! [Standard Webhooks](https://www.standardwebhooks.com/) 1.0.0.
 //!
-//! An endpoint is a reader of the log of changes with a cursor of its own. No message is stored: it is put together from the
-//! log whenever it is sent, so that a deleted person is in no message that is still to come, and an endpoint that is behind
-//! takes no space. A cursor moves only when the receiver has answered with 2xx, in the statement that records the attempt.
+//! Each endpoint reads the log of changes with a cursor of its own. No message is stored. It is built from the log
+//! whenever it is sent, so that later messages never contain deleted people, and an endpoint that is behind takes no
+//! space. A cursor moves past a message only when the receiver has answered with 2xx, in the statement that records the
+//! attempt.
 //!
 //! | file | does |
 //! |---|---|
-//! | `message_type` `message` `person` `signature` `wanted` | what is sent; pure |
-//! | `retry` `address` `answer` | when it is sent again, where it may go, what is kept of answers; pure |
+//! | `message_type` `message` `person` `signature` `wanted` | the content of messages; pure |
+//! | `retry` `address` `answer` | retries, allowed addresses, what is stored of answers; pure |
 //! | `draft` `endpoint` `attempt` `lease` | rows and their SQL |
 //! | `feed` `render` | from the log of changes to the next message |
 //! | `send` | one POST |
@@ -55,18 +56,18 @@ pub use testing::{AT_ONCE as TESTS_AT_ONCE, Tests};
 /// How a process sends messages.
 #[derive(Clone)]
 pub struct WebhookSettings {
-    /// What sends, and where to it may.
+    /// Sends messages to addresses that are allowed.
     pub sender: Sender,
     /// The path below which the server is reached.
     pub base_path: String,
-    /// Tells that the server stops.
+    /// Set when the server stops.
     pub is_stopping: Arc<AtomicBool>,
     /// The endpoints that are being tested.
     pub tests: Tests,
 }
 
 impl WebhookSettings {
-    /// Settings of a server that is reached below a path.
+    /// Returns the settings of a server with this base path.
     pub fn new(rules: SendRules, base_path: String) -> WebhookSettings {
         WebhookSettings {
             sender: Sender::new(rules),

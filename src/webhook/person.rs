@@ -17,7 +17,7 @@ const MAX_FIELDS: usize = 50;
 /// The prefix of the key of a custom field.
 const CUSTOM: &str = "custom.";
 
-/// Returns the value of a built-in field, if there is one of that name.
+/// Returns the value of a built-in field, or `None` if there is no field of that name.
 fn builtin(person: &Subscriber, name: &str) -> Option<Value> {
     Some(match name {
         "status" => json!(person.status.0.as_str().to_uppercase()),
@@ -59,7 +59,7 @@ impl Fields {
     /// Checks the names of fields.
     ///
     /// # Errors
-    /// The problems, at `fields`, as the outer error those of the database.
+    /// The inner error has the problems, at `fields`. The outer error is one of the database.
     pub fn check(
         connection: &mut PgConnection,
         names: &[String],
@@ -80,7 +80,7 @@ impl Fields {
             let name = name.trim();
             let path = format!("fields[{place}]");
             match name {
-                // Every message has them.
+                // Every message has these fields.
                 "id" | "email" => {}
                 _ if chosen.iter().any(|known| known == name) => {}
                 _ if known.iter().any(|known| known == name) => chosen.push(name.to_owned()),
@@ -93,7 +93,7 @@ impl Fields {
         })
     }
 
-    /// Returns a person as messages have it. A custom field that was deleted is null.
+    /// Returns a person in the form of messages. A custom field that was deleted is null.
     pub fn write(&self, person: &Subscriber) -> Value {
         let mut written = Map::new();
         written.insert(

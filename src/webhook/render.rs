@@ -18,11 +18,11 @@ use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// How many bytes of people are loaded for a message at most, as text. A message has less room. As values, small ones take up to
-/// twenty times as much.
+/// How many bytes of people are loaded for a message at most, measured as text. A message holds fewer bytes. In memory,
+/// small values take up to twenty times as much.
 const LOADED: i64 = 512 << 10;
 
-/// Returns what the data of a message says beside people, or `None` if what it is about was deleted since.
+/// Returns the data of a message without its people, or `None` if the object that it is about was deleted since.
 pub fn find_subject(
     connection: &mut PgConnection,
     changes: &[Change],
@@ -62,7 +62,7 @@ pub fn find_subject(
     Ok(Some(data))
 }
 
-/// Returns what a change is about, with the name that it has in messages, or `None` if it was deleted since.
+/// Returns the object that a change is about, with its name in messages, or `None` if the object was deleted since.
 fn describe(
     connection: &mut PgConnection,
     kind: Kind,
@@ -109,7 +109,7 @@ fn find_run(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Err
     }))
 }
 
-/// Returns the data of an import, without the name of its file: people write names into it.
+/// Returns the data of an import, without the file name, which may contain names of people.
 fn find_import(connection: &mut PgConnection, id: i64) -> Result<Option<Value>, Error> {
     let found = import::find_by_ids(connection, &[id])?.pop();
     Ok(found.map(|import| {
@@ -139,7 +139,7 @@ fn instant(time: DateTime<Utc>) -> Value {
     json!(time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// Adds how a segment was filled.
+/// Adds the counts of a segment that was filled.
 fn add_counts(
     connection: &mut PgConnection,
     changes: &[Change],
@@ -171,7 +171,7 @@ fn add_counts(
     Ok(())
 }
 
-/// Lists the people of changes, as many as one message may have and as may be loaded at once.
+/// Lists the people of changes: as many as one message may have, and as may be loaded at once.
 pub fn list_entries(
     connection: &mut PgConnection,
     webhook: &Webhook,
@@ -209,7 +209,7 @@ pub fn list_entries(
     Ok(entries.collect())
 }
 
-/// Loads people; leaves the last ones out while the rows take too many bytes together.
+/// Loads people. Halves their number while their rows take too many bytes together.
 fn load(
     connection: &mut PgConnection,
     people: &mut Vec<(Kind, i64)>,

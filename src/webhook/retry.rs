@@ -1,9 +1,8 @@
-//! When a message is sent again, and when an endpoint is given up.
+//! When a message is sent again, and when an endpoint is disabled.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
-/// How long after the attempt before it each attempt comes, in seconds. After the last one every attempt comes that long
-/// after the one before it.
+/// Delays between attempts, in seconds, by the number of failures in a row. The last one repeats.
 const DELAYS: [i64; 10] = [
     0,
     5,
@@ -17,21 +16,22 @@ const DELAYS: [i64; 10] = [
     24 * 3_600,
 ];
 
-/// The longest wait between two attempts, whatever a receiver asks for.
+/// The longest delay between two attempts, whatever `Retry-After` says.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
 
-/// An endpoint is disabled when every attempt has failed for that long.
+/// An endpoint is disabled when every attempt has failed for this long.
 pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(3);
 
-/// How much later than the table says an attempt may be, so that endpoints that failed together are not tried together.
+/// How much longer a delay may be than in the table, as a fraction, so that endpoints that failed together are not
+/// tried together.
 const JITTER: f64 = 0.1;
 
 /// Why an endpoint is disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisabledReason {
-    /// An administrator disabled it.
+    /// An administrator disabled the endpoint.
     Manual,
-    /// It answered 410 Gone.
+    /// The receiver answered 410 Gone.
     Gone,
     /// Every attempt failed for three days.
     Failing,
@@ -48,7 +48,7 @@ impl DisabledReason {
         DisabledReason::Restored,
     ];
 
-    /// The name in the database.
+    /// Returns the name in the database.
     pub fn name(self) -> &'static str {
         match self {
             DisabledReason::Manual => "manual",
@@ -70,7 +70,7 @@ pub enum Verdict {
     Disable(DisabledReason),
 }
 
-/// What a receiver answered.
+/// The answer of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome<'a> {
     /// The HTTP status; `None` if there was no answer.
@@ -79,8 +79,8 @@ pub struct Outcome<'a> {
     pub retry_after: Option<&'a str>,
 }
 
-/// Judges an attempt. `failures` attempts failed in a row before it, since `failing_since`; `jitter` is a number from 0
-/// to 1.
+/// Decides what follows from an attempt. `failures` attempts failed in a row before it, since `failing_since`; `jitter`
+/// is a number from 0 to 1.
 pub fn judge(
     outcome: Outcome<'_>,
     failures: u32,
@@ -106,7 +106,7 @@ pub fn judge(
 fn delay(failures: u32, jitter: f64) -> TimeDelta {
     let row = usize::try_from(failures).unwrap_or(usize::MAX);
     let seconds = DELAYS[row.min(DELAYS.len() - 1)];
-    // At most a tenth of a day, which every integer type holds.
+    // At most a tenth of a day, so the conversion cannot overflow.
     let later = seconds as f64 * 1_000.0 * JITTER * jitter.clamp(0.0, 1.0);
     TimeDelta::seconds(seconds) + TimeDelta::milliseconds(later as i64)
 }
@@ -115,7 +115,7 @@ fn delay(failures: u32, jitter: f64) -> TimeDelta {
 fn wait(text: &str, now: DateTime<Utc>) -> Option<TimeDelta> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that is too large for its type is a long time.
+        // A number that is too large for its type counts as a long time.
         let seconds = text.parse().unwrap_or(i64::MAX);
         return Some(TimeDelta::try_seconds(seconds).unwrap_or(LONGEST));
     }

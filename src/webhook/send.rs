@@ -1,7 +1,7 @@
-//! Sending: one POST to an address that is allowed, without redirects and proxies, within 20 seconds.
+//! Sends one POST to an allowed address, without redirects and proxies, within 20 seconds.
 //!
-//! Names are resolved here and nowhere else. Every address that is not allowed is dropped before the connection is made, so
-//! that a name that resolves to another address each time (DNS rebinding) leads nowhere.
+//! Names are resolved only here, and addresses that are not allowed are dropped before the connection is made. So a
+//! name that resolves to another address each time (DNS rebinding) cannot reach a forbidden address.
 
 use super::address::SendRules;
 use super::answer::MAX_ANSWER;
@@ -16,9 +16,9 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-/// How long connecting may take, with resolving the name and with TLS.
+/// How long connecting may take, including name resolution and TLS.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long everything may take.
+/// How long a whole attempt may take.
 const WHOLE: Duration = Duration::from_secs(20);
 
 /// A message to send.
@@ -43,7 +43,7 @@ pub struct Sent {
     pub answer: Vec<u8>,
     /// Why there was no answer.
     pub error: Option<String>,
-    /// How long it took.
+    /// How long the attempt took.
     pub took: Duration,
 }
 
@@ -51,17 +51,17 @@ pub struct Sent {
 #[derive(Clone)]
 pub struct Sender {
     agent: Agent,
-    /// Where messages may go.
+    /// Which addresses messages may be sent to.
     pub rules: SendRules,
 }
 
 impl Sender {
-    /// A sender that asks the resolver of the system.
+    /// Returns a sender that uses the resolver of the system.
     pub fn new(rules: SendRules) -> Sender {
         Sender::with_resolver(rules, Arc::new(DefaultResolver::default()))
     }
 
-    /// A sender that asks another resolver.
+    /// Returns a sender that uses another resolver.
     pub fn with_resolver(rules: SendRules, names: Arc<dyn Resolver>) -> Sender {
         let config = Agent::config_builder()
             .https_only(!rules.allow_http)
@@ -69,7 +69,7 @@ impl Sender {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            // A connection that the receiver closed meanwhile would fail the next message.
+            // If the receiver closed an idle connection, the next message over it would fail.
             .max_idle_connections(0)
             .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
@@ -84,7 +84,7 @@ impl Sender {
     /// Sends a message, signed with each of these secrets. Blocks for 20 seconds at most.
     pub fn send(&self, envelope: &Envelope, secrets: &[Secret]) -> Sent {
         let begun = Instant::now();
-        // Receivers compare it with their own clocks, also where the demo lives in another time.
+        // Receivers compare the timestamp with their own clocks, so it is the real time even in the demo.
         let timestamp = Clock::System.now().timestamp();
         let signature = sign(secrets, &envelope.id, timestamp, &envelope.body);
         let answered = self
@@ -116,7 +116,7 @@ impl Sender {
     }
 }
 
-/// Reads the beginning of an answer. The status has arrived, so that what breaks off later does not matter.
+/// Reads the beginning of an answer. Later errors do not matter, because the status has arrived.
 fn read_beginning(mut body: impl Read) -> Vec<u8> {
     let mut answer = Vec::new();
     let mut piece = [0; 8_192];
@@ -130,7 +130,7 @@ fn read_beginning(mut body: impl Read) -> Vec<u8> {
     answer
 }
 
-/// Says why there was no answer, in words for administrators.
+/// Returns why there was no answer, in words for administrators.
 fn explain(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "the receiver took too long".to_owned(),
@@ -197,7 +197,7 @@ mod tests {
         allow_private: true,
     };
 
-    /// Answers with each of these lists of addresses in turn, and remembers how often it was asked.
+    /// Resolves a name to each of these lists of addresses in turn.
     #[derive(Debug)]
     struct Stub(Mutex<Vec<Vec<SocketAddr>>>);
 
@@ -236,7 +236,7 @@ mod tests {
                     Ok(length) => request.extend_from_slice(&piece[..length]),
                 }
             }
-            // A receiver whose answer is not read to its end does not fail.
+            // Fails if the sender does not read the whole answer, which does not matter.
             let _ = stream.write_all(answer);
             String::from_utf8(request).expect("a text")
         });
@@ -314,7 +314,7 @@ mod tests {
         );
     }
 
-    /// The other addresses of a name are not tried where the allowed one fails.
+    /// The addresses of a name that are not allowed are never tried.
     #[test]
     fn closed_addresses_are_dropped_from_among_allowed_ones() {
         let (address, received) = receive(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");

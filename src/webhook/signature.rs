@@ -9,37 +9,37 @@ use hmac::{Hmac, KeyInit, Mac};
 use rand::Rng;
 use sha2::Sha256;
 
-/// What every secret begins with, so that it is recognised where it should not be.
+/// The prefix of every secret, by which a leaked secret is recognised.
 pub const MARK: &str = "whsec_";
 /// How many random bytes a secret has.
 const BYTES: usize = 32;
 
-/// The secret by which a receiver checks that a message is ours. It has no `Debug` that could put it into a log.
+/// The secret with which a receiver checks that a message is ours. It has no `Debug` that could put it into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Makes a secret out of the generator of the thread, which is a cryptographic one that the system seeds.
+    /// Returns a random secret from the generator of the thread, which is cryptographic and seeded by the system.
     pub fn random() -> Secret {
         let mut bytes = vec![0; BYTES];
         rand::rng().fill_bytes(&mut bytes);
         Secret(bytes)
     }
 
-    /// Reads a stored secret; returns `None` if it is not of this form.
+    /// Reads a stored secret. Returns `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Secret> {
         let bytes = STANDARD.decode(text.strip_prefix(MARK)?).ok()?;
         (!bytes.is_empty()).then_some(Secret(bytes))
     }
 
-    /// Returns the secret as receivers are given it.
+    /// Returns the secret in the form that receivers get.
     pub fn reveal(&self) -> String {
         format!("{MARK}{}", STANDARD.encode(&self.0))
     }
 
-    /// Signs a message that is sent at a time, in seconds since 1970.
+    /// Signs a message. `timestamp` is the time of sending, in seconds since 1970.
     fn sign(&self, id: &str, timestamp: i64, body: &str) -> Option<String> {
-        // Any length of key will do for HMAC.
+        // HMAC accepts a key of any length.
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(format!("{id}.{timestamp}.").as_bytes());
         mac.update(body.as_bytes());

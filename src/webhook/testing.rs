@@ -1,5 +1,5 @@
-//! How many messages of the type `webhook.test` a process sends at the same time: each waits for its receiver on a thread of
-//! its own, for 20 seconds at most.
+//! Limits how many messages of the type `webhook.test` a process sends at the same time. Each blocks a thread of its
+//! own while it waits for its receiver, for 20 seconds at most.
 
 use crate::error::Error;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ pub const AT_ONCE: usize = 4;
 /// The endpoints that are being tested.
 pub type Tests = Arc<Mutex<BTreeSet<i64>>>;
 
-/// A test that is under way, until it is dropped.
+/// A running test. Dropping it ends the test.
 pub(super) struct Testing {
     tests: Tests,
     webhook_id: i64,

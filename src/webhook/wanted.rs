@@ -1,10 +1,10 @@
-//! Which changes an endpoint receives, by messages of which type, and which of them may share a message. Pure.
+//! Which changes an endpoint receives, in messages of which type, and which changes may share a message. Pure.
 
 use super::endpoint::Webhook;
 use super::message_type::{Choice, MessageType};
 use crate::changes::{self, Change, Kind};
 
-/// Returns the type of the messages about a change.
+/// Returns the type of the messages about a change, or `None` if there are no messages about it.
 pub fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
     Some(match kind {
         Kind::SubscriberCreated => MessageType::SubscriberCreated,
@@ -42,7 +42,7 @@ pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
     kinds.filter(takes).collect()
 }
 
-/// Whether an endpoint receives a change.
+/// Returns whether an endpoint receives a change.
 pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
     let of = type_of(change.kind, change.is_fill);
     let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
@@ -50,13 +50,14 @@ pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
         Some(changes::Noun::Group) => webhook.group_ids.has(about),
         _ => true,
     });
-    // The people that the change was about may have been deleted.
+    // The subscribers of the change may have been deleted since.
     let has_people =
         !change.kind.has_people() || change.is_fill || !change.subscriber_ids.is_empty();
     is_followed && has_people && of.is_some_and(|of| webhook.types.takes(of))
 }
 
-/// Whether two changes are parts of one: of a row of the log, or of those who joined and left a segment in it.
+/// Returns whether two changes are parts of one change: of one row of the log, about the same segment or group, with
+/// the same type of message.
 pub fn is_same(one: &Change, other: &Change) -> bool {
     let side = |kind| type_of(kind, false);
     one.position.seq == other.position.seq
@@ -64,7 +65,7 @@ pub fn is_same(one: &Change, other: &Change) -> bool {
         && side(one.kind) == side(other.kind)
 }
 
-/// Whether two changes may share a message.
+/// Returns whether two changes may share a message.
 pub fn are_alike(one: &Change, other: &Change) -> bool {
     let side = |change: &Change| type_of(change.kind, change.is_fill);
     side(one) == side(other)
@@ -75,11 +76,12 @@ pub fn are_alike(one: &Change, other: &Change) -> bool {
         && !one.is_fill
 }
 
-/// Whether no subscriber of a change is already on another side of these changes. Otherwise their order would be lost.
+/// Returns whether no subscriber of `next` is already in a change of another kind, such as joined and left. Otherwise
+/// the order of the changes would be lost.
 pub fn are_apart(changes: &[Change], next: &Change) -> bool {
     let others = changes.iter().filter(|change| change.kind != next.kind);
     let mut others = others.flat_map(|change| &change.subscriber_ids);
-    // Ids of a change ascend.
+    // The ids of a change ascend.
     !others.any(|id| next.subscriber_ids.binary_search(id).is_ok())
 }
 

@@ -1,4 +1,4 @@
-//! `rollcall demo`: real purchases of anonymous customers to look at, by a clock of their time.
+//! `rollcall demo`: serves real purchases of anonymous customers, with a clock that starts in July 1998.
 
 use super::audited::entry;
 use super::database;
@@ -30,7 +30,7 @@ const EVENTS: &str = include_str!("events.csv");
 /// The day after the data ends.
 const START: &str = "1998-07-01T09:00:00Z";
 
-/// How many weeks before that the demo begins: segments are refreshed weekly from then on.
+/// How many weeks before [`START`] the history begins. Segments are refreshed weekly from then on.
 const WEEKS: i64 = 26;
 
 /// The group of all customers of the sample.
@@ -47,7 +47,7 @@ pub struct Arguments {
     load_only: bool,
 }
 
-/// Loads the sample where it is not there yet, and serves it.
+/// Loads the missing parts of the sample, and serves it.
 pub fn run(
     database: &DatabaseSettings,
     schedule: &ScheduleSettings,
@@ -57,7 +57,7 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let data_dir = match &database.data_dir {
         Some(dir) => dir.clone(),
-        // Beside the real data, so that one can never be taken for the other.
+        // A directory of its own, so that the sample and the real data are never mixed.
         None => default_data_dir()?.with_file_name("rollcall-demo"),
     };
     let settings = arguments.serving.settings()?;
@@ -86,7 +86,7 @@ fn load(db: &Db, schedule: &ScheduleSettings, clock: &Clock) -> anyhow::Result<(
         let anyone = subscribers::table.select(subscribers::id);
         let has_anyone: bool =
             diesel::select(diesel::dsl::exists(anyone)).get_result(connection)?;
-        // People who were added to those of the demo do not matter.
+        // Other subscribers may have been added to those of the demo.
         Ok(has_anyone && !has_ours)
     })?;
     if has_strangers {

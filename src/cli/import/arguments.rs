@@ -11,10 +11,10 @@ use std::path::PathBuf;
 /// Subcommands of `rollcall import`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// Add or change subscribers: one row each, known by the column "email".
+    /// Add or change subscribers: one row per subscriber, identified by the column "email".
     #[command(after_help = EXIT_CODES)]
     Subscribers(SubscriberArguments),
-    /// Record what subscribers did: columns "email", "event", "occurred_at", perhaps "value", "dedupe_key" and
+    /// Record events of subscribers: columns "email", "event" and "occurred_at", optionally "value", "dedupe_key" and
     /// "properties.NAME".
     #[command(after_help = EXIT_CODES)]
     Events(EventArguments),
@@ -25,14 +25,14 @@ pub enum Command {
     /// Resume an import that was interrupted, cancelled or failed. It continues after the last stored batch.
     #[command(after_help = EXIT_CODES)]
     Resume(OneImport),
-    /// Stop an import. What is stored stays; it can be resumed or undone.
+    /// Stop an import. The rows stored so far are kept; the import can be resumed or undone.
     Cancel(OneImport),
     /// Undo an import: everything is as it was before. Refused if later changes would be lost.
     Undo(OneImport),
     /// Print the rows that were refused or kept with a remark, as CSV.
     Problems(OneImport),
-    /// Print the rows that were refused as a file of the same form, with the reason as first column, to be corrected and
-    /// imported again.
+    /// Print the refused rows as CSV, with the delimiter of the file and the reason as first column, to be corrected
+    /// and imported again.
     Refused(OneImport),
 }
 
@@ -47,7 +47,7 @@ pub struct OneImport {
     pub id: i64,
 }
 
-/// The form of a file. What is omitted is detected.
+/// The form of a file. Omitted properties are detected.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArguments {
     /// The file: CSV, Excel (.xlsx) or NDJSON, optionally compressed with gzip or ZIP. "-" reads standard input.
@@ -83,7 +83,7 @@ pub struct FileArguments {
     #[arg(long = "date-format", value_name = "[COLUMN=]FORMAT", value_parser = parse_date_format)]
     date_formats: Vec<(Option<String>, DateFormat)>,
 
-    /// The time zone of times that come without one, such as Europe/Vilnius; UTC if absent.
+    /// The time zone of times without a zone, such as Europe/Vilnius; UTC if absent.
     #[arg(long, value_name = "ZONE", value_parser = crate::config::parse_zone)]
     date_zone: Option<Tz>,
 
@@ -141,7 +141,7 @@ pub struct SubscriberArguments {
     #[arg(long, value_name = "PROGRAM", value_parser = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>())]
     from: Option<String>,
 
-    /// A value for every row that does not say otherwise: FIELD=VALUE, such as status=unsubscribed. May be given several
+    /// A value for every row without a value of its own: FIELD=VALUE, such as status=unsubscribed. May be given several
     /// times.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
@@ -185,7 +185,7 @@ pub struct SubscriberArguments {
     #[arg(long = "status", value_name = "WORD=STATUS", value_parser = parse_status)]
     statuses: Vec<(String, Status)>,
 
-    /// The source of new subscribers, where the file names none.
+    /// The source of new subscribers, if the file names none.
     #[arg(long)]
     source: Option<String>,
 
@@ -193,11 +193,11 @@ pub struct SubscriberArguments {
     #[arg(long, default_value = "upsert", value_parser = parse_mode)]
     mode: ImportMode,
 
-    /// Fill only missing values; values that are there stay.
+    /// Fill only missing values; existing values stay.
     #[arg(long)]
     fill_missing: bool,
 
-    /// Raise the status of people who unsubscribed, bounced or complained, where the file says so, for this reason.
+    /// Re-subscribe people who unsubscribed, bounced or complained, if the file says so, for this reason.
     #[arg(long, value_name = "REASON")]
     raise_consent: Option<String>,
 }
@@ -208,11 +208,11 @@ pub struct EventArguments {
     #[command(flatten)]
     pub file: FileArguments,
 
-    /// The name of all events of the file, where no column has it.
+    /// The name of all events of the file, if no column has it.
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// The column in which the lines of one order are the same: they become one event.
+    /// The column that identifies an order: consecutive rows with the same value become one event.
     #[arg(long, value_name = "COLUMN")]
     fold: Option<String>,
 

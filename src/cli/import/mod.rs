@@ -207,7 +207,8 @@ fn to_output(
     written
 }
 
-/// Returns a file for the import, read in place. What can be read only once, such as a pipe, is copied to the spool.
+/// Returns a file for the import, read in place. A file that can be read only once, such as a pipe, is copied to the
+/// spool.
 fn take_file(file: &Path, settings: &ImportSettings) -> anyhow::Result<SpooledFile> {
     if file == Path::new("-") {
         return settings

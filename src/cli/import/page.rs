@@ -11,13 +11,13 @@ const WIDTH: usize = 80;
 /// How many columns are shown one by one.
 const SHOWN: usize = 40;
 
-/// The longest name of a column that has others beside it on the page.
+/// The greatest width of the names of columns on the page. Longer names are cut.
 const NAME: usize = 28;
 
 /// How many unreadable words of a column are listed.
 const WORDS: usize = 3;
 
-/// Writes the page.
+/// Returns the lines of the page.
 pub fn page(
     analysis: &Analysis,
     form: Option<&FileForm>,
@@ -107,7 +107,7 @@ fn columns(analysis: &Analysis) -> Vec<String> {
             .any(|question| question.column == Some(place))
     };
     let columns = || analysis.columns.iter().enumerate();
-    // If there is no room for all, columns with questions or unreadable cells are shown first.
+    // If not all columns fit, those with questions or unreadable cells have priority.
     let matters = |place: usize, column: &ColumnAnalysis| asked(place) || column.unread > 0;
     let mut left = SHOWN.saturating_sub(
         columns()
@@ -183,7 +183,7 @@ fn column_lines(column: &ColumnAnalysis, is_open: bool, width: usize) -> Vec<Str
     lines
 }
 
-/// Questions that are about no single column.
+/// Returns the questions that are not about a single column.
 fn questions(analysis: &Analysis) -> Vec<String> {
     let others = analysis
         .questions
@@ -224,7 +224,7 @@ fn command_lines(command: &[String], changes: &[Change]) -> Vec<String> {
     broken(command_parts(command).into_iter().chain(flags).collect())
 }
 
-/// Writes a command, with flags on lines of their own where it would be too long.
+/// Writes a command on one line, or with each flag on its own line if one line is too long.
 pub fn command_text(command: &[String]) -> Vec<String> {
     let parts = command_parts(command);
     let line = parts.join(" ");
@@ -234,7 +234,7 @@ pub fn command_text(command: &[String]) -> Vec<String> {
     broken(parts)
 }
 
-/// Cuts a command before each flag.
+/// Splits a command before each flag.
 fn command_parts(command: &[String]) -> Vec<String> {
     let mut parts = vec!["rollcall".to_owned()];
     for word in command {
@@ -250,7 +250,7 @@ fn command_parts(command: &[String]) -> Vec<String> {
     parts
 }
 
-/// Joins the parts of a command to one that goes on over several lines. Those at its start share a line as far as they fit.
+/// Joins the parts of a command, each on its own line.
 fn broken(parts: Vec<String>) -> Vec<String> {
     let last = parts.len().saturating_sub(1);
     let lines = parts.into_iter().enumerate().map(|(place, part)| {
@@ -285,7 +285,7 @@ pub fn flag(change: &Change) -> String {
     }
 }
 
-/// Writes a word so that a shell takes it as it is.
+/// Quotes a word for a shell, if that is necessary.
 pub fn quoted(word: &str) -> String {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "-_./=:,@%+".contains(character);
@@ -303,7 +303,7 @@ fn cut(line: &str) -> String {
     console::truncate_str(&harmless(line), WIDTH, "…").into_owned()
 }
 
-/// Pads a name to the width of the others.
+/// Pads or cuts a name to this width.
 fn padded(name: &str, width: usize) -> String {
     console::pad_str(name, width, console::Alignment::Left, Some("…")).into_owned()
 }

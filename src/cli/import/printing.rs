@@ -1,4 +1,4 @@
-//! Imports as a terminal of 80 columns shows them.
+//! Prints imports for a terminal of 80 columns.
 
 use super::page::{flag, form_of};
 use crate::cli::terminal::{Screen, harmless, say};
@@ -7,7 +7,7 @@ use crate::import::{FileForm, Import, ImportKind, ImportReport, ImportState, ful
 use chrono::{DateTime, Utc};
 use std::process::ExitCode;
 
-/// How many problems are printed where there is no screen that they have to fit; the others are counted.
+/// How many problems are printed if standard error is not a terminal; the others are counted.
 const PRINTED: usize = 20;
 
 /// How many problems are printed even on the smallest screen.
@@ -19,8 +19,8 @@ const LOST: usize = 5;
 /// How many characters of a file's name are listed.
 const NAME: usize = 24;
 
-/// Prints the report of an import and returns the exit code for its outcome. On a terminal the whole report stays on the
-/// screen: it shows as many problems as there is room for, each on one line.
+/// Prints the report of an import and returns the exit code for its outcome. On a terminal the whole report fits on the
+/// screen: it shows only as many problems as fit, each on one line.
 ///
 /// The lines `more` are printed last.
 pub fn print_result(
@@ -43,7 +43,7 @@ pub fn print_result(
     let room = screen.as_ref().map(|screen| {
         let others = head.iter().chain(&tail);
         let taken: usize = others.map(|line| screen.height_of(line)).sum();
-        // One line is left for the number of the others, and one for the prompt.
+        // One line is for the number of the other problems, and one for the prompt.
         screen.lines.saturating_sub(taken + 2).max(AT_LEAST)
     });
     print_lines(&head);
@@ -77,7 +77,7 @@ fn left_out(import: &Import) -> Vec<String> {
             .mend
             .as_ref()
             .map(|mend| format!("; {} reads {}", flag(mend), column.mended));
-        // An event is nothing without its values.
+        // A row of events is refused if a cell cannot be read.
         let what = match import.kind {
             ImportKind::Subscribers => "left out",
             ImportKind::Events => "cannot be read",
@@ -149,7 +149,7 @@ fn what_to_do(report: &ImportReport, import: &Import, now: DateTime<Utc>) -> Vec
     lines
 }
 
-/// Returns the number of rows for each outcome, one on a line.
+/// Returns the number of rows for each outcome, one per line.
 fn counts(report: &ImportReport, kind: ImportKind) -> Vec<String> {
     let cells = |number| if number == 1 { "cell" } else { "cells" };
     let left_out = format!(
@@ -228,7 +228,7 @@ fn print_problems(report: &ImportReport, room: usize, screen: Option<&Screen>) {
         }
     }
     let more = report.refused.saturating_sub(shown.len() as u64);
-    // If single rows are no longer remembered, no number of others is printed.
+    // If the problems of single rows are no longer stored, the number of others is not printed.
     if !shown.is_empty() && more > 0 {
         eprintln!("  and {more} more");
     }

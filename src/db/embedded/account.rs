@@ -1,7 +1,7 @@
-//! Which operating-system user PostgreSQL runs as.
+//! The operating-system user that PostgreSQL runs as.
 //!
-//! Knows nothing about clusters or servers; it answers who, hands directories over to that user,
-//! and says which directory is closed to it.
+//! This module chooses the user, makes it the owner of directories, and reports directories that it cannot enter. It
+//! knows nothing about clusters or servers.
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};
@@ -25,7 +25,7 @@ const CHECK_LIMIT: Duration = Duration::from_secs(10);
 pub(super) enum RunAs {
     /// The user this process runs as.
     Ourselves,
-    /// Another one, because PostgreSQL refuses to run as root.
+    /// Another user, because PostgreSQL refuses to run as root.
     Other { name: String, uid: u32, gid: u32 },
 }
 
@@ -43,7 +43,7 @@ impl RunAs {
                 _ => Ok(Self::Ourselves),
             };
         }
-        // A cluster keeps its owner, even when a better candidate has been created since.
+        // A cluster keeps its owner, even if a better candidate has been created since.
         let owner = owner.filter(|owner| *owner != 0);
         let owner = owner.and_then(|owner| User::from_uid(Uid::from_raw(owner)).ok().flatten());
         let found = CANDIDATES
@@ -68,7 +68,7 @@ impl RunAs {
         }
     }
 
-    /// Returns the number of this user.
+    /// Returns the id of this user.
     pub(super) fn uid(&self) -> u32 {
         match self {
             Self::Ourselves => geteuid().as_raw(),
@@ -76,7 +76,7 @@ impl RunAs {
         }
     }
 
-    /// Hands a directory over to this user.
+    /// Makes this user the owner of a directory.
     pub(super) fn own(&self, dir: &Path) -> Result<(), EmbeddedError> {
         match self {
             Self::Ourselves => Ok(()),
@@ -85,7 +85,7 @@ impl RunAs {
         }
     }
 
-    /// Hands an open file over to this user.
+    /// Makes this user the owner of an open file.
     pub(super) fn own_file(&self, file: &File) -> std::io::Result<()> {
         match self {
             Self::Ourselves => Ok(()),
@@ -93,7 +93,7 @@ impl RunAs {
         }
     }
 
-    /// Lets this user pass through a directory that is this process' own.
+    /// Lets this user pass through a directory of the user of this process.
     pub(super) fn let_through(&self, dir: &Path) -> Result<(), EmbeddedError> {
         let Self::Other { uid, .. } = self else {
             return Ok(());
@@ -116,7 +116,7 @@ impl RunAs {
         };
         let mut way: Vec<&Path> = target.ancestors().collect();
         way.reverse();
-        // The user itself is asked, because modes alone do not show what access lists allow.
+        // A shell of that user checks it, because modes alone do not show what access lists allow.
         let script = "for dir; do [ -x \"$dir\" ] || { printf %s \"$dir\"; exit 1; }; done";
         let mut command = process::command("/bin/sh", self);
         command.arg("-c").arg(script).arg("sh").args(&way);
@@ -133,7 +133,7 @@ impl RunAs {
     }
 }
 
-/// Returns the name of a user, or its number where it has none.
+/// Returns the name of a user, or the id if there is no name.
 pub(super) fn name_of(uid: u32) -> String {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map_or_else(|| uid.to_string(), |user| user.name)

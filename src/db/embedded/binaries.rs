@@ -1,6 +1,6 @@
-//! Finding PostgreSQL's server binaries on this system.
+//! Finds PostgreSQL's server binaries on this system.
 //!
-//! Does not fetch what is missing (see `download`) and does not run a server.
+//! Fetching missing binaries is in `download`, and running a server in `server`.
 
 use std::cmp::Reverse;
 use std::fs;
@@ -19,7 +19,7 @@ const OLDEST_MAJOR: u32 = 14;
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where packages put versions side by side: what precedes the version, and what follows it.
+/// The places of packages that install versions side by side: the path before the version, and the path after it.
 const VERSIONED: [(&str, &str); 9] = [
     ("/usr/lib/postgresql/", "bin"),
     ("/usr/pgsql-", "bin"),
@@ -32,7 +32,7 @@ const VERSIONED: [(&str, &str); 9] = [
     ("/opt/local/lib/postgresql", "bin"),
 ];
 
-/// Where server binaries are looked for before any are fetched.
+/// Where to search for server binaries before any are fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum BinarySearch {
     /// `PATH`, `pg_config` and the places where packages put them.
@@ -42,7 +42,7 @@ pub enum BinarySearch {
     Only(Vec<PathBuf>),
 }
 
-/// A directory with a server and an initdb that were seen to work.
+/// A directory with a server and an initdb that work.
 #[derive(Clone, Debug)]
 pub(super) struct Binaries {
     pub(super) dir: PathBuf,
@@ -50,8 +50,7 @@ pub(super) struct Binaries {
     pub(super) major: u32,
 }
 
-/// Finds binaries, of the major version `wanted` where a cluster already has one. Fetches them
-/// where the system has none.
+/// Finds binaries, of the major version `wanted` if there is a cluster already. Fetches them if the system has none.
 pub(super) fn locate(
     options: &EmbeddedOptions,
     home: &Home,
@@ -102,8 +101,7 @@ pub(super) fn locate(
     }
 }
 
-/// Links the directory of binaries that are used into the data directory, so that later starts and commands find them
-/// wherever they are.
+/// Links the directory of the binaries in use into the data directory, so that later starts and commands find them.
 pub(super) fn keep_known(home: &Home, binaries: &Binaries) -> Result<(), EmbeddedError> {
     let all = home.binaries();
     if home.throwaway || binaries.dir.starts_with(&all) {
@@ -125,7 +123,7 @@ pub(super) fn keep_known(home: &Home, binaries: &Binaries) -> Result<(), Embedde
         "link the programs of PostgreSQL in",
         &place,
     ))?;
-    // PostgreSQL may run as another user, which goes through them.
+    // PostgreSQL may run as another user, who must be able to enter these directories.
     for dir in [&all, &place] {
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(dir, open).map_err(EmbeddedError::io("open the directory", dir))?;
@@ -165,8 +163,8 @@ pub(super) fn candidates(search: &BinarySearch) -> (Vec<String>, Vec<PathBuf>) {
     (places, found)
 }
 
-/// Returns the directory that a pair of programs really lies in; the server finds its other files
-/// from there.
+/// Returns the directory of the two programs after following links, because the server finds its other files from
+/// there. Returns `None` if a program is missing.
 fn real_dir(dir: &Path) -> Option<PathBuf> {
     let complete = |dir: &Path| {
         ["postgres", "initdb"]
@@ -248,7 +246,8 @@ pub(super) fn probe(dir: &Path, run_as: &RunAs) -> Result<Binaries, String> {
     })
 }
 
-/// Reads `postgres (PostgreSQL) 15.4 (Debian 15.4-1)`, and `16beta2` and `17devel` too.
+/// Reads the version and the major version from a text such as `postgres (PostgreSQL) 15.4 (Debian 15.4-1)`. The
+/// version may also be `16beta2` or `17devel`.
 pub(super) fn version_in(printed: &str) -> Option<(String, u32)> {
     let version = printed
         .split_once("(PostgreSQL) ")?

@@ -1,7 +1,7 @@
-//! Finding PostgreSQL's client programs: `pg_dump`, `pg_restore` and `psql`.
+//! Finds PostgreSQL's client programs: `pg_dump`, `pg_restore` and `psql`.
 //!
-//! They are looked for beside the server binaries first, because those are of a known version; then on the `PATH`, where
-//! a machine without a server has them.
+//! They are searched for beside the server binaries first, because the version of those is known, and then on the
+//! `PATH`, where a machine without a server has them.
 
 use super::account::RunAs;
 use super::binaries::{BinarySearch, candidates, version_in, versioned};
@@ -14,30 +14,30 @@ use std::time::Duration;
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The programs that must be there.
+/// The programs that a directory must have.
 const PROGRAMS: [&str; 3] = ["pg_dump", "pg_restore", "psql"];
 
-/// A directory with client programs that were seen to work.
+/// A directory with all client programs.
 #[derive(Clone, Debug)]
 pub struct ClientPrograms {
     dir: PathBuf,
     /// Their version, such as `15.4`.
     pub version: String,
-    /// Its first number.
+    /// The major version.
     pub major: u32,
 }
 
 /// Why there are no client programs.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientProgramsError {
-    /// There are none.
+    /// No client programs were found.
     #[error(
         "found no {}; looked in {}; install the client programs of PostgreSQL {least} or newer, on Debian the package postgresql-client-{least}",
         PROGRAMS.join(", "),
         searched.join(", ")
     )]
     Missing {
-        /// Where they were looked for.
+        /// The places that were searched.
         searched: Vec<String>,
         /// The major version of the server.
         least: u32,
@@ -48,7 +48,7 @@ pub enum ClientProgramsError {
         found.join(", ")
     )]
     TooOld {
-        /// Which ones there are.
+        /// The versions that were found.
         found: Vec<String>,
         /// The major version of the server.
         least: u32,
@@ -56,7 +56,7 @@ pub enum ClientProgramsError {
 }
 
 impl ClientPrograms {
-    /// Finds programs that are not older than a major version, of that version where there are some. Fetched ones are in
+    /// Finds programs of the major version `least`, or else of the next newer version. Fetched programs are in
     /// `data_dir`.
     ///
     /// # Errors
@@ -92,15 +92,14 @@ impl ClientPrograms {
         }
     }
 
-    /// Prepares one of the programs for a database. Nothing of the address is on the command line; a password that is
-    /// missing is not asked for.
+    /// Prepares one of the programs for a database. The address is in its environment and not on the command line.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the address cannot be read.
     pub fn command(&self, name: &str, url: &str) -> Result<Command, Error> {
         let mut command = Command::new(self.dir.join(name));
         command
-            // Messages are shown in English, as everything else.
+            // Messages are shown in English, as all others are.
             .env("LC_ALL", "C")
             .env("PGCONNECT_TIMEOUT", "30")
             .env_remove("DATABASE_URL")
@@ -111,7 +110,7 @@ impl ClientPrograms {
     }
 }
 
-/// Returns the programs of a directory if all are there and print their version.
+/// Returns the programs of a directory if all are there and `pg_dump` prints its version.
 fn probe(dir: &Path) -> Option<ClientPrograms> {
     let has_all = PROGRAMS.iter().all(|name| dir.join(name).is_file());
     if !dir.is_absolute() || !has_all {

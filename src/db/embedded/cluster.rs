@@ -1,6 +1,6 @@
-//! Making a cluster and writing its configuration.
+//! Makes a cluster and writes its configuration.
 //!
-//! Does not run the server; see `server`.
+//! Running the server is in `server`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
@@ -78,7 +78,7 @@ pub(super) fn major(home: &Home) -> Result<Option<u32>, EmbeddedError> {
     }
 }
 
-/// Makes the cluster with its role and its database. It appears under its name only when complete.
+/// Makes the cluster with its role and its database. The cluster gets its name only when it is complete.
 pub(super) fn make(home: &Home, binaries: &Binaries, run_as: &RunAs) -> Result<(), EmbeddedError> {
     let unfinished = home.unfinished();
     tracing::info!(
@@ -128,7 +128,7 @@ fn make_in(
     include_settings(&dir.join("postgresql.conf"))
 }
 
-/// Makes an empty cluster under its name, for `pg_upgrade` to fill, with further options of `initdb`.
+/// Makes an empty cluster for `pg_upgrade` to fill, under its final name, with further options of `initdb`.
 pub(super) fn init(
     home: &Home,
     binaries: &Binaries,
@@ -214,7 +214,7 @@ pub(super) fn write_settings(
     let fresh = home.cluster().join("rollcall.conf.new");
     let write = || {
         let _ = fs::remove_file(&fresh);
-        // `create_new` follows no link that the server's user may have put there for root.
+        // `create_new` does not follow a link, which the server's user may have put there to misdirect root.
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -234,7 +234,7 @@ fn settings(throwaway: bool, socket_dir: &Path) -> Vec<u8> {
     text.extend_from_slice(COMMON.as_bytes());
     text.extend_from_slice(if throwaway { THROWAWAY } else { LASTING }.as_bytes());
     text.extend_from_slice(format!("port = {PORT}\nunix_socket_directories = '\"").as_bytes());
-    // A list of directories, quoted one by one, within a quoted value.
+    // The value is quoted, and so is each directory of the list in it.
     for byte in socket_dir.as_os_str().as_bytes() {
         match byte {
             b'\'' => text.extend_from_slice(b"''"),

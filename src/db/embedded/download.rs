@@ -1,6 +1,6 @@
-//! Fetching server binaries where the system has none, and advice where that fails too.
+//! Fetches server binaries if the system has none, and gives advice if that fails too.
 //!
-//! Does not look for binaries on the system; see `binaries`.
+//! Finding binaries on the system is in `binaries`.
 
 use flate2::read::GzDecoder;
 use serde::Deserialize;
@@ -20,16 +20,16 @@ pub(super) const MAJOR: u32 = 17;
 /// (<https://docs.github.com/en/rest/releases/releases#list-releases>).
 const RELEASES: &str = "https://api.github.com/repos/theseus-rs/postgresql-binaries/releases";
 
-/// How many releases are asked for at once; GitHub gives no more.
+/// How many releases are requested at once. GitHub returns no more.
 const PAGE: usize = 100;
 
-/// How many pages of releases are looked through.
+/// How many pages of releases are read at most.
 const PAGES: usize = 20;
 
 /// How long each request may take.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// The largest archive that is taken, in bytes. They have 10 to 30 MB.
+/// The largest archive that is accepted, in bytes. Archives have 10 to 30 MB.
 const LARGEST: u64 = 256 << 20;
 
 /// One release of the list.
@@ -98,12 +98,12 @@ fn find_release(agent: &Agent, url: &str, major: u32) -> Result<Release, String>
     Ok(release)
 }
 
-/// `17.5.0` as numbers. Nothing else is a version, since it becomes the name of a directory.
+/// Reads a version such as `17.5.0` as numbers. Other tags are refused, because a tag becomes the name of a directory.
 fn version_of(tag: &str) -> Option<Vec<u32>> {
     tag.split('.').map(|part| part.parse().ok()).collect()
 }
 
-/// The name of this platform in the names of archives.
+/// Returns the name of this platform in the names of archives.
 fn platform() -> String {
     let system = match std::env::consts::OS {
         "macos" => "apple-darwin",
@@ -127,7 +127,7 @@ fn download(agent: &Agent, release: &Release, name: &str, largest: u64) -> Resul
         .map_err(|error| format!("{error} (from {url})"))
 }
 
-/// Checks an archive by the SHA-256 that is published beside it.
+/// Checks an archive against the SHA-256 that is published beside it.
 fn check(agent: &Agent, release: &Release, name: &str, bytes: &[u8]) -> Result<(), String> {
     let told = download(agent, release, &format!("{name}.sha256"), 1 << 10)?;
     let told = String::from_utf8_lossy(&told);
@@ -143,7 +143,7 @@ fn check(agent: &Agent, release: &Release, name: &str, bytes: &[u8]) -> Result<(
     }
 }
 
-/// Unpacks an archive without the directory that contains everything in it. A half unpacked archive has another name.
+/// Unpacks an archive without its top directory. The result gets its name only when it is complete.
 fn unpack(bytes: &[u8], into: &Path, dir: &Path) -> std::io::Result<()> {
     fs::create_dir_all(into)?;
     let half = tempfile::tempdir_in(into)?;
@@ -162,8 +162,7 @@ fn unpack(bytes: &[u8], into: &Path, dir: &Path) -> std::io::Result<()> {
     fs::rename(top, dir)
 }
 
-/// Makes the directories of a tree readable for all users, since the archive's own is closed and the server may
-/// run as another user.
+/// Makes the directories of a tree readable for all users, because the server may run as another user.
 fn open_dirs(dir: &Path) -> std::io::Result<()> {
     fs::set_permissions(dir, PermissionsExt::from_mode(0o755))?;
     for entry in fs::read_dir(dir)? {
@@ -175,7 +174,7 @@ fn open_dirs(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Says what to install on this system to get a server, of a major version where one is needed.
+/// Returns advice on what to install on this system to get a server, of the major version `wanted` if given.
 pub(super) fn advice(wanted: Option<u32>) -> String {
     let release = if cfg!(target_os = "macos") {
         "ID=macos".to_owned()
@@ -235,7 +234,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
-    /// Serves these paths over HTTP, and returns the address.
+    /// Serves these files over HTTP, and returns the address.
     fn serve(files: impl FnOnce(&str) -> HashMap<String, Vec<u8>>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -276,7 +275,7 @@ mod tests {
             .expect("an archive")
     }
 
-    /// Releases with these versions; the archive of each is listed with the SHA-256 of `hashed`.
+    /// Serves releases with these versions. Each archive is listed with the SHA-256 of `hashed`, or with its own.
     fn releases(versions: &[&str], hashed: Option<&[u8]>) -> String {
         serve(|address| {
             let mut files = HashMap::new();

@@ -1,7 +1,7 @@
-//! Everything that can go wrong with the embedded PostgreSQL, as one error type.
+//! The errors of the embedded PostgreSQL, as one type.
 //!
-//! Holds no decisions: each message says what failed, where, and how to mend it, and is complete
-//! in itself, so that no variant has a `source` that would be printed a second time.
+//! Each message says what failed, where, and how to mend it. It is complete in itself, so no variant has a
+//! `source`, which would be printed a second time.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub enum EmbeddedError {
          XDG_DATA_HOME, name a data directory, or set DATABASE_URL"
     )]
     NoDataDir {
-        /// What the look-up of the home directory said.
+        /// The error of the look-up of the home directory.
         cause: String,
     },
 
@@ -29,11 +29,11 @@ pub enum EmbeddedError {
     /// A file or directory operation failed.
     #[error("cannot {action} {}: {cause}; {}", path.display(), mend(cause))]
     Io {
-        /// What was attempted, as a verb with its object's kind.
+        /// The action that was attempted, as a verb with its object's kind.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         cause: io::Error,
     },
 
@@ -45,14 +45,14 @@ pub enum EmbeddedError {
     )]
     NoAccount,
 
-    /// Running as root, and PostgreSQL's user cannot enter a directory on the way to the cluster.
+    /// Running as root, and PostgreSQL's user cannot enter a directory in the path of the cluster.
     #[error(
         "the user `{user}`, as whom PostgreSQL runs because it refuses to run as root, cannot \
          enter {}, which leads to {}; run `chmod o+x {}`, choose another data directory, or set \
          DATABASE_URL", dir.display(), target.display(), dir.display()
     )]
     Unreachable {
-        /// The first directory on the way that cannot be entered.
+        /// The first directory in the path that cannot be entered.
         dir: PathBuf,
         /// The directory that PostgreSQL needs.
         target: PathBuf,
@@ -68,17 +68,17 @@ pub enum EmbeddedError {
     ForeignOwner {
         /// The directory.
         path: PathBuf,
-        /// Name or number of the user it belongs to.
+        /// The name or the id of the user it belongs to.
         owner: String,
     },
 
-    /// A throw-away cluster was asked for where other files are, or a lasting one where a
-    /// throw-away one is.
+    /// A throw-away cluster was requested in a directory with other files, or a lasting cluster in the directory of a
+    /// throw-away one.
     #[error("{} {problem}; choose another data directory", path.display())]
     WrongKind {
         /// The data directory.
         path: PathBuf,
-        /// What it is instead.
+        /// Why the directory cannot be used.
         problem: &'static str,
     },
 
@@ -100,13 +100,13 @@ pub enum EmbeddedError {
         cluster: u32,
         /// The versions found instead, with their directories.
         found: String,
-        /// Where binaries were looked for, and how to get them.
+        /// Where binaries were searched for, and how to get them.
         missing: Box<MissingBinaries>,
-        /// The data directory, if a newer version was found, which the cluster can be moved to.
+        /// The data directory, if a newer version was found to which the cluster can be moved.
         upgrade: Option<PathBuf>,
     },
 
-    /// There is nothing to upgrade.
+    /// There is no cluster to upgrade.
     #[error(
         "there is no cluster in {}, so nothing to upgrade; name the right data directory with --data-dir", path.display()
     )]
@@ -124,7 +124,7 @@ pub enum EmbeddedError {
         path: PathBuf,
     },
 
-    /// An older version was asked for.
+    /// An upgrade to an older version was requested.
     #[error(
         "the cluster in {} is of PostgreSQL {cluster} and cannot be moved back to {wanted}; restore a backup that was made \
          with {wanted} or older into another data directory", path.display()
@@ -134,11 +134,11 @@ pub enum EmbeddedError {
         path: PathBuf,
         /// Its major version.
         cluster: u32,
-        /// The version that was asked for.
+        /// The version that was requested.
         wanted: u32,
     },
 
-    /// No binaries can take the cluster over.
+    /// No newer binaries were found for the cluster.
     #[error(
         "no PostgreSQL newer than {cluster} was found for the cluster in {}{}\n  to mend this: {install}, or name the \
          directory of its programs with --binaries", path.display(),
@@ -167,7 +167,7 @@ pub enum EmbeddedError {
         name: &'static str,
     },
 
-    /// A copy of the cluster has no room.
+    /// The file system has no space for a copy of the cluster.
     #[error(
         "a copy of the cluster needs {needed} MiB in {}, which has {free} MiB; make room, or use `--mode clone` where the file \
          system can do that, or back up and use `--mode link`", path.display()
@@ -175,9 +175,9 @@ pub enum EmbeddedError {
     NoRoom {
         /// The data directory.
         path: PathBuf,
-        /// How much is needed.
+        /// How much space is needed, in MiB.
         needed: u64,
-        /// How much is free.
+        /// How much space is free, in MiB.
         free: u64,
     },
 
@@ -188,7 +188,7 @@ pub enum EmbeddedError {
     CannotClone {
         /// The data directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         said: String,
     },
 
@@ -199,9 +199,9 @@ pub enum EmbeddedError {
     Upgrading {
         /// The cluster's directory.
         path: PathBuf,
-        /// How it ended.
+        /// How `pg_upgrade` ended.
         status: String,
-        /// Where its log was kept.
+        /// The file in which its log was kept.
         log: PathBuf,
         /// The end of the log.
         tail: String,
@@ -238,7 +238,7 @@ pub enum EmbeddedError {
         tail: String,
     },
 
-    /// Another process holds the data directory's start lock for too long.
+    /// Another process has held the data directory's start lock for too long.
     #[error(
         "another rollcall process has been starting, stopping or upgrading PostgreSQL in {} for {seconds} \
          seconds; try again when it is done, or end it", path.display()
@@ -260,7 +260,7 @@ pub enum EmbeddedError {
         path: PathBuf,
     },
 
-    /// A process has the number of the cluster's server, but cannot be examined.
+    /// A process has the id of the cluster's server, but cannot be examined.
     #[error(
         "cannot tell whether process {pid} is the PostgreSQL of {}, since neither /proc nor `ps` \
          tells about it; end it by hand if it is, or else remove {}/postmaster.pid",
@@ -302,7 +302,7 @@ impl EmbeddedError {
     }
 }
 
-/// Where server binaries were looked for in vain, and what to do about it.
+/// Why there are no server binaries, and how to get them.
 #[derive(Debug)]
 pub struct MissingBinaries {
     /// The places that were searched, in order.

@@ -1,15 +1,15 @@
-//! Where everything of one embedded cluster lies: its data directory, its socket, its URL.
+//! The places of one embedded cluster: its data directory, its socket, its URL.
 //!
-//! Makes and removes directories, but starts nothing and decides nothing about servers.
+//! This module makes and removes directories. It does not start servers.
 //!
 //! ```text
 //! <data_dir>/cluster/      the cluster proper (PGDATA)
 //! <data_dir>/run/          the socket, unless the path is too long for one
-//! <data_dir>/binaries/     fetched server binaries, a directory per version, and links to those that were used
-//! <data_dir>/postgres.log  what the server says
+//! <data_dir>/binaries/     fetched server binaries, a directory per version, and links to others that were used
+//! <data_dir>/postgres.log  the log of the server
 //! <data_dir>/start.lock, users.lock, lifeline   see `locks`
 //! <data_dir>/throwaway     present in throw-away data directories only
-//! <data_dir>/cluster.next, cluster.old, upgrade.new-*, upgrade.log   of upgrades, see `recover`
+//! <data_dir>/cluster.next, cluster.old, upgrade.new-*, upgrade.log   left by upgrades, see `recover`
 //! ```
 
 use std::fs::{self, DirBuilder};
@@ -40,7 +40,7 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Makes the data directory where it is missing, and resolves its path.
+    /// Makes the data directory if it is missing, and resolves its path.
     pub(super) fn open(data_dir: &Path, throwaway: bool) -> Result<Self, EmbeddedError> {
         // PostgreSQL's own files hold one path per line.
         if data_dir
@@ -57,13 +57,13 @@ impl Home {
             .map_err(EmbeddedError::io("resolve the path", data_dir))?;
         let home = Self { dir, throwaway };
         home.create()?;
-        // One spelling for all processes: the server is recognised by the path it was started with.
+        // All processes must use the same spelling: the server is recognised by the path it was started with.
         let dir = fs::canonicalize(&home.dir)
             .map_err(EmbeddedError::io("resolve the path", &home.dir))?;
         Ok(Self { dir, throwaway })
     }
 
-    /// Makes the data directory where it is missing.
+    /// Makes the data directory if it is missing.
     pub(super) fn create(&self) -> Result<(), EmbeddedError> {
         // Root's data directory must let PostgreSQL's user pass.
         let mode = if nix::unistd::geteuid().is_root() {
@@ -78,8 +78,7 @@ impl Home {
             .map_err(EmbeddedError::io("create the data directory", &self.dir))
     }
 
-    /// Makes sure that the directory is of the kind asked for, so that nothing lasting is ever
-    /// removed as a throw-away.
+    /// Checks that the directory is of the requested kind, so that a lasting cluster is never removed as a throw-away.
     pub(super) fn check_kind(&self) -> Result<(), EmbeddedError> {
         let wrong = |problem| EmbeddedError::WrongKind {
             path: self.dir.clone(),
@@ -111,7 +110,7 @@ impl Home {
     /// Lets the server's user reach the cluster and the socket.
     pub(super) fn admit(&self, run_as: &RunAs) -> Result<(), EmbeddedError> {
         if self.throwaway {
-            // The watchdog, which runs as that user, must be able to remove it.
+            // The watchdog, which runs as that user, must be able to remove the directory.
             run_as.own(&self.dir)?;
         }
         run_as.let_through(&self.dir)?;
@@ -140,7 +139,7 @@ impl Home {
         Ok(dir)
     }
 
-    /// Removes what must not outlive the server: the socket directory, and a throw-away whole.
+    /// Removes the directories that must not outlive the server: the socket directory, and a throw-away data directory.
     pub(super) fn clear(&self) -> Result<(), EmbeddedError> {
         let _ = fs::remove_dir(self.socket_dir());
         if !self.throwaway {
@@ -173,7 +172,7 @@ impl Home {
         Ok(())
     }
 
-    /// Returns a fresh directory beside the cluster, to make a cluster in.
+    /// Returns a new path beside the cluster, in which to make a cluster.
     pub(super) fn unfinished(&self) -> PathBuf {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_nanos());
@@ -186,7 +185,7 @@ impl Home {
     }
 
     pub(super) fn binaries(&self) -> PathBuf {
-        // A throw-away cluster would fetch them again each time.
+        // In its own directory, a throw-away cluster would fetch them again each time.
         let lasting = self
             .throwaway
             .then(|| super::default_data_dir().ok())
@@ -194,12 +193,12 @@ impl Home {
         lasting.unwrap_or_else(|| self.dir.clone()).join("binaries")
     }
 
-    /// Returns where a complete new cluster is until it takes the place of the old one.
+    /// Returns the path of a complete new cluster until it replaces the old one.
     pub(super) fn next_cluster(&self) -> PathBuf {
         self.dir.join("cluster.next")
     }
 
-    /// Returns where the cluster of before an upgrade is until the new one was started.
+    /// Returns the path of the old cluster after an upgrade, until the new one was started.
     pub(super) fn old_cluster(&self) -> PathBuf {
         self.dir.join("cluster.old")
     }
@@ -225,8 +224,8 @@ impl Home {
         self.dir.join("lifeline")
     }
 
-    /// Returns the directory of the socket: in the data directory, or where a socket's path would
-    /// be too long there (or libpq would misread it), a private one in `/tmp`.
+    /// Returns the directory of the socket. It is in the data directory, or a private directory in `/tmp` if the path
+    /// would be too long for a socket or libpq would misread it.
     pub(super) fn socket_dir(&self) -> PathBuf {
         let beside = self.dir.join("run");
         let bytes = beside.as_os_str().as_bytes();

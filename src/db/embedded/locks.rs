@@ -1,11 +1,11 @@
-//! How rollcall processes that share a data directory agree: two locks and a lifeline.
+//! Two locks and a lifeline, by which rollcall processes that share a data directory coordinate.
 //!
-//! - `start.lock` is held, exclusively, only while a process decides, starts or stops.
-//! - `users.lock` is held, shared, by every process that uses the server.
-//! - `lifeline` is a named pipe. Every user holds its writing end; the server's watchdog holds its
-//!   reading end and thus sees the end of file when the last user is gone, however it went.
+//! - `start.lock` is held exclusively while a process decides about the server, starts it or stops it.
+//! - `users.lock` is shared by all processes that use the server.
+//! - `lifeline` is a named pipe. Every user holds its writing end. The server's watchdog holds its reading end, and
+//!   reads the end of file when the last user has ended, even if it was killed.
 //!
-//! Decides nothing itself; see the module's own `start` and `stop`.
+//! The decisions are made in `start` and `stop` of the parent module.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -23,20 +23,20 @@ use super::home::Home;
 const POLL: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The right to decide, start and stop; given back when dropped.
+/// The exclusive lock for starting and stopping the server. It is released when dropped.
 #[derive(Debug)]
 pub(super) struct StartLock {
     file: File,
 }
 
 impl StartLock {
-    /// Waits for the right for at most `limit`.
+    /// Waits for the lock for at most `limit`.
     pub(super) fn acquire(home: &Home, limit: Duration) -> Result<Self, EmbeddedError> {
         let path = home.start_lock();
         let started = Instant::now();
         let mut told = false;
         loop {
-            // The holder of the lock before may have removed a throw-away directory with it.
+            // The previous holder may have removed a throw-away directory, and the lock's file with it.
             home.create()?;
             let file = open_lock(&path)?;
             match file.try_lock() {
@@ -64,27 +64,27 @@ impl StartLock {
         }
     }
 
-    /// Tells whether the lock's file, and with it a throw-away directory, has been removed.
+    /// Returns whether the lock's file, and with it a throw-away directory, has been removed.
     pub(super) fn is_lost(&self, home: &Home) -> bool {
         !is_still_at(&self.file, &home.start_lock())
     }
 }
 
-/// The mark of being a user of the server; taken away when dropped.
+/// The shared lock of a process that uses the server. It is released when dropped.
 #[derive(Debug)]
 pub(super) struct Users {
     file: File,
 }
 
 impl Users {
-    /// Opens the lock without taking it. All of this type is for holders of the [`StartLock`].
+    /// Opens the lock without taking it. Only holders of the [`StartLock`] may use this type.
     pub(super) fn open(home: &Home) -> Result<Self, EmbeddedError> {
         Ok(Self {
             file: open_lock(&home.users_lock())?,
         })
     }
 
-    /// Returns whether another process uses the server. Gives up this process' own mark.
+    /// Returns whether another process uses the server. Releases the lock of this process.
     pub(super) fn others(&self) -> io::Result<bool> {
         self.file.unlock()?;
         match self.file.try_lock() {
@@ -94,7 +94,7 @@ impl Users {
         }
     }
 
-    /// Becomes a user.
+    /// Takes the lock: this process becomes a user.
     pub(super) fn join(&self) -> io::Result<()> {
         self.file.try_lock_shared().map_err(io::Error::from)
     }
@@ -103,14 +103,14 @@ impl Users {
 /// The two ends of the pipe between users and watchdog.
 #[derive(Debug)]
 pub(super) struct Lifeline {
-    /// For the watchdog's standard input.
+    /// The reading end, for the watchdog's standard input.
     pub(super) watched: File,
-    /// For this process to hold.
+    /// The writing end, for this process to hold.
     pub(super) held: File,
 }
 
 impl Lifeline {
-    /// Opens both ends, making the pipe where it is missing.
+    /// Opens both ends, making the pipe if it is missing.
     pub(super) fn open(home: &Home) -> Result<Self, EmbeddedError> {
         let path = home.lifeline();
         let is_pipe = |metadata: fs::Metadata| metadata.file_type().is_fifo();
@@ -121,8 +121,8 @@ impl Lifeline {
                 .map_err(EmbeddedError::io("create the named pipe", &path))?;
         }
         let open = || {
-            // Either end alone would block until the other one is opened. The first reader is let
-            // go again, since the watchdog's must block in its reads.
+            // Opening one end blocks until the other end is opened. The first reader does not block. It is closed
+            // again, because the watchdog's reader must block in its reads.
             let first = OpenOptions::new()
                 .read(true)
                 .custom_flags(unblocking())
@@ -135,7 +135,7 @@ impl Lifeline {
         open().map_err(EmbeddedError::io("open the named pipe", &path))
     }
 
-    /// Opens the writing end; `None` means that no watchdog is at the other one.
+    /// Opens the writing end. Returns `None` if no watchdog has the reading end.
     pub(super) fn hold(home: &Home) -> Result<Option<File>, EmbeddedError> {
         let path = home.lifeline();
         match open_held(&path) {

@@ -1,7 +1,7 @@
-//! The log of the server, which is kept from growing without bound.
+//! The log of the server, whose length is limited.
 //!
-//! The server writes it by itself for as long as it runs, so every process that uses the server looks after it. What is
-//! too long is copied aside and cut off: the server appends, and so goes on at the new end.
+//! The server writes its log as long as it runs, so every process that uses the server checks the length. A log
+//! that is too long is copied to another file and truncated. The server appends, so it goes on at the new end.
 
 use super::error::EmbeddedError;
 use std::fs::{self, File, OpenOptions};
@@ -13,10 +13,10 @@ use std::time::Duration;
 
 /// How long a log may get, in bytes. One older log of that length is kept.
 const LONGEST: u64 = 8 << 20;
-/// How often its length is looked at.
+/// How often the length is checked.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// Opens the log for appending. A long one is put aside first.
+/// Opens the log for appending. A log that is too long is put aside first.
 pub(super) fn open(log: &Path) -> Result<File, EmbeddedError> {
     shorten(log);
     options()
@@ -26,7 +26,7 @@ pub(super) fn open(log: &Path) -> Result<File, EmbeddedError> {
         .map_err(EmbeddedError::io("open the log", log))
 }
 
-/// Options that follow no link, which the server's user may have put there for root.
+/// Returns options that do not follow a link, which the server's user may have put there to misdirect root.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -34,7 +34,7 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Puts a long log aside.
+/// Puts a log aside that is too long.
 fn shorten(log: &Path) {
     let is_long = log.metadata().is_ok_and(|found| found.len() > LONGEST);
     if !is_long {
@@ -53,15 +53,15 @@ fn shorten(log: &Path) {
     }
 }
 
-/// Looks after a log until it is dropped.
+/// Keeps a log short until it is dropped.
 #[derive(Debug)]
 pub(super) struct LogKeeper {
-    /// Dropping it ends the thread.
+    /// Dropping the sender ends the thread.
     _end: Sender<()>,
 }
 
 impl LogKeeper {
-    /// Begins. Where no thread can be had, the log is shortened at the next start.
+    /// Starts the thread. If that fails, the log is shortened at the next start of the server.
     pub(super) fn start(log: PathBuf) -> LogKeeper {
         let (end, ended) = channel();
         let keeper = thread::Builder::new().name("embedded-log".to_owned());

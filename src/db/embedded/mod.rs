@@ -1,12 +1,12 @@
-//! The embedded PostgreSQL: a cluster of Rollcall's own, for when no `DATABASE_URL` is set.
+//! The embedded PostgreSQL: a cluster of Rollcall's own, used if no `DATABASE_URL` is set.
 //!
-//! Finds (or fetches) server binaries, makes a cluster in a data directory, runs it on a private
-//! Unix socket, and stops it when its last user ends. Holds nothing that speaks to the database:
-//! no connections, no migrations, no SQL beyond creating the empty database.
+//! This module finds (or fetches) server binaries, makes a cluster in a data directory, runs it on a private Unix
+//! socket, and stops it when its last user ends. It has no connections to the database, no migrations, and no SQL
+//! except for creating the empty database.
 //!
-//! Several processes may use one data directory at once. The first starts the server, the others
-//! attach, and whichever ends last stops it; `locks` says how they agree. A process that is killed
-//! needs no clean-up: the server's watchdog notices when no user is left.
+//! Several processes may use one data directory at once. The first starts the server, the others attach, and the last
+//! to end stops it; `locks` says how they coordinate. A process that is killed needs no clean-up: the server's watchdog
+//! notices when no user is left.
 //!
 //! Unix only (Linux and macOS).
 
@@ -51,7 +51,7 @@ use log::LogKeeper;
 /// How long to wait while another process starts or stops the server.
 const LOCK_LIMIT: Duration = Duration::from_secs(120);
 
-/// How often to start over when the data directory is removed meanwhile.
+/// How often to start over if the data directory is removed meanwhile.
 const ATTEMPTS: u32 = 5;
 
 /// How long a watchdog may take to end a server that no process uses any more.
@@ -60,18 +60,18 @@ const ORPHAN_LIMIT: Duration = Duration::from_secs(60);
 /// How long a watchdog may take to end after its server.
 const WATCHDOG_LIMIT: Duration = Duration::from_secs(5);
 
-/// Where and how the embedded cluster lives.
+/// The options of the embedded cluster.
 #[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
-    /// The directory that holds the cluster and all that belongs to it; made where it is missing.
+    /// The directory that holds the cluster and all that belongs to it; made if it is missing.
     pub data_dir: PathBuf,
     /// Whether the cluster trades safety for speed and is removed, with its data directory, when
     /// its last user ends. Such a data directory must be empty or missing at first.
     pub throwaway: bool,
-    /// Where server binaries are looked for. Fetched ones are kept in the data directory, or in
-    /// [`default_data_dir`] where this one is a throw-away.
+    /// Where to search for server binaries. Fetched binaries are kept in the data directory, or in [`default_data_dir`]
+    /// if the data directory is a throw-away.
     pub search: BinarySearch,
-    /// Where the list of their releases is instead of the default, in the form of GitHub's API.
+    /// The URL of the list of their releases, in the form of GitHub's API; absent for the default.
     pub releases_url: Option<String>,
 }
 
@@ -87,7 +87,7 @@ impl EmbeddedOptions {
         }
     }
 
-    /// Returns options for a throw-away cluster, as tests want one.
+    /// Returns options for a throw-away cluster, for tests.
     pub fn throwaway(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             throwaway: true,
@@ -101,7 +101,7 @@ impl EmbeddedOptions {
 ///
 /// # Errors
 ///
-/// Fails where the user has no known home directory.
+/// Fails if the user has no known home directory.
 pub fn default_data_dir() -> Result<PathBuf, EmbeddedError> {
     if nix::unistd::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/rollcall"));
@@ -118,7 +118,7 @@ pub struct EmbeddedPostgres {
     url: String,
     home: Home,
     users: Users,
-    /// What keeps the server alive; `None` when its watchdog was killed.
+    /// The writing end of the lifeline, which keeps the server running; `None` if its watchdog was killed.
     held: Option<File>,
     /// Present in the process that started the server.
     watchdog: Option<Child>,
@@ -127,21 +127,22 @@ pub struct EmbeddedPostgres {
 }
 
 impl EmbeddedPostgres {
-    /// Starts the cluster's server, or attaches to it where another process runs it already. Makes
-    /// the cluster first where there is none.
+    /// Starts the cluster's server, or attaches to it if another process runs it already. Makes the cluster first if
+    /// there is none.
     ///
     /// Blocks until the server is ready.
     ///
     /// # Errors
     ///
-    /// Fails when no server can be had, made or started; the message says how to mend it.
+    /// Fails if no server can be found, fetched, made or started; the message says how to mend it.
     pub fn start(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
         let mut attempts = 1..=ATTEMPTS;
         loop {
             let home = Home::open(&options.data_dir, options.throwaway)?;
             let lock = StartLock::acquire(&home, LOCK_LIMIT)?;
             let started = Self::start_locked(&home, options);
-            // A forsaken throw-away may be removed by its watchdog before that was waited for.
+            // The watchdog of an abandoned throw-away may remove the directory before this process waits for the
+            // watchdog.
             if started.is_err() && lock.is_lost(&home) && attempts.next().is_some() {
                 continue;
             }
@@ -153,8 +154,8 @@ impl EmbeddedPostgres {
         let users = Users::open(home)?;
         let use_lock = |error| EmbeddedError::io("lock", &home.users_lock())(error);
 
-        // Held before asking for others: if there are some, the watchdog cannot have missed a user
-        // in between, so it has not begun to end the server.
+        // The lifeline is held before checking for other users. If there are others, the watchdog had a user all the
+        // time, so it has not begun to end the server.
         let held = Lifeline::hold(home)?;
         let shared = users.others().map_err(use_lock)?;
         let held = held.filter(|_| shared);
@@ -230,12 +231,12 @@ impl EmbeddedPostgres {
         &self.url
     }
 
-    /// Returns whether the server runs. One that is stopped by a signal but not ended still runs.
+    /// Returns whether the server runs. A server that is stopped by a signal but has not ended still runs.
     pub fn is_running(&self) -> bool {
         match postmaster::PidFile::read(&self.home) {
             Ok(Some(file)) => postmaster::is_server(file.pid, &self.home) != Some(false),
             Ok(None) => false,
-            // The file cannot be read for now, which does not show that the server has ended.
+            // The file cannot be read for now, which does not mean that the server has ended.
             Err(_) => true,
         }
     }
@@ -244,7 +245,7 @@ impl EmbeddedPostgres {
     ///
     /// # Errors
     ///
-    /// Fails when the server does not stop in time, or a throw-away directory cannot be removed.
+    /// Fails if the server does not stop in time, or a throw-away directory cannot be removed.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         self.end()
     }

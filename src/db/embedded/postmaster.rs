@@ -1,6 +1,6 @@
-//! Recognising the cluster's server by its `postmaster.pid` and its process.
+//! Recognises the cluster's server by its `postmaster.pid` and its process.
 //!
-//! Starts and ends nothing; see `server`.
+//! Starting and ending the server is in `server`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +18,7 @@ use super::error::EmbeddedError;
 use super::home::{self, Home};
 use super::process;
 
-/// What `postmaster.pid` says.
+/// The contents of `postmaster.pid`.
 pub(super) struct PidFile {
     pub(super) pid: i32,
     pub(super) socket_dir: Option<PathBuf>,
@@ -32,14 +32,14 @@ impl PidFile {
         match fs::read(&path) {
             Ok(bytes) => Ok(Self::parse(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            // Not to be taken for a dead server, whose cluster another one may use.
+            // An unreadable file does not mean that the server is dead and another server may use the cluster.
             Err(error) => Err(EmbeddedError::io("read", &path)(error)),
         }
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = bytes.split(|byte| *byte == b'\n');
-        // A server in single-user mode writes its number negated.
+        // A server in single-user mode writes its process id negated.
         let pid = std::str::from_utf8(lines.next()?)
             .ok()?
             .trim()
@@ -61,8 +61,8 @@ impl PidFile {
     }
 }
 
-/// Removes a dead server's file where PostgreSQL would not start because of it: when its process
-/// id has since been given to another process, or when a crash left it empty.
+/// Removes a dead server's file if PostgreSQL would not start because of it: if its process id now belongs to another
+/// process, or if a crash left the file empty.
 pub(super) fn remove_misleading(home: &Home) -> Result<(), EmbeddedError> {
     let misleading = PidFile::read(home)?
         .is_none_or(|file| process_exists(file.pid) && is_server(file.pid, home) == Some(false));
@@ -82,8 +82,8 @@ fn process_exists(pid: i32) -> bool {
     kill(Pid::from_raw(pid), None) != Err(nix::errno::Errno::ESRCH)
 }
 
-/// Tells whether a process is the server of this cluster, by the path it was launched with.
-/// `None` means that this cannot be found out.
+/// Returns whether a process is the server of this cluster, by the path it was launched with, or `None` if this cannot
+/// be found out.
 pub(super) fn is_server(pid: i32, home: &Home) -> Option<bool> {
     let cluster = home.cluster();
     let cluster = cluster.as_os_str().as_bytes();
@@ -102,7 +102,7 @@ pub(super) fn is_server(pid: i32, home: &Home) -> Option<bool> {
     let mut ps = Command::new("ps");
     ps.args(["-ww", "-o", "args=", "-p", &pid.to_string()]);
     let listed = process::run(&mut ps, "", Duration::from_secs(5)).ok()?;
-    // Some systems list such a path in an encoding of their own.
+    // Some systems list a path beyond ASCII in an encoding of their own.
     let sought = if cluster.is_ascii() {
         cluster
     } else {

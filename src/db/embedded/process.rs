@@ -1,6 +1,6 @@
-//! Running short-lived helper programs with a time limit.
+//! Runs short-lived helper programs with a time limit.
 //!
-//! Does not start the database server itself, which outlives its starter; see `server`.
+//! The database server itself, which outlives its starter, is started in `server`.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +12,8 @@ use super::account::RunAs;
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// What programs find in their environment: where programs, libraries and temporary files are, and which time it is.
+/// The environment variables that programs get: the places of programs, libraries and temporary files, and the time
+/// zone.
 const KEPT: [&str; 8] = [
     "PATH",
     "HOME",
@@ -24,7 +25,7 @@ const KEPT: [&str; 8] = [
     "DYLD_FALLBACK_LIBRARY_PATH",
 ];
 
-/// What a helper program did.
+/// The result of a helper program.
 pub(super) struct Finished {
     pub(super) success: bool,
     /// Exit code or signal, for messages.
@@ -36,8 +37,8 @@ pub(super) struct Finished {
 /// Prepares a program that runs as `run_as`, with little of this process' environment.
 pub(super) fn command(program: impl AsRef<std::ffi::OsStr>, run_as: &RunAs) -> Command {
     let mut command = Command::new(program);
-    // PGPORT, PGDATA, PGOPTIONS and their like would bend the server as well as its clients, and secrets of this process
-    // are none of the server's business, whose functions can read its environment.
+    // PGPORT, PGDATA, PGOPTIONS and similar variables would change the server and its clients. Functions in the server
+    // can read its environment, so it must not get secrets of this process.
     command.env_clear();
     for name in KEPT {
         if let Some(value) = std::env::var_os(name) {
@@ -86,7 +87,7 @@ pub(super) fn run(command: &mut Command, input: &str, limit: Duration) -> io::Re
     })
 }
 
-/// Waits for a child for at most `limit`; `None` means that it still runs.
+/// Waits for a child for at most `limit`. Returns `None` if it still runs.
 pub(super) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {

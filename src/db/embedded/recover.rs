@@ -1,13 +1,14 @@
-//! What a killed upgrade leaves, and how the next process that has the start lock puts it in order.
+//! Cleans up after a killed upgrade. The next process that has the start lock does this.
 //!
 //! ```text
-//! <data_dir>/upgrade.new-*/        where a new cluster is being made; removed
-//! <data_dir>/cluster.next          a new cluster that is complete: it takes the place of `cluster`
-//! <data_dir>/cluster.old           the cluster of before, until the new one's server was ready once
+//! <data_dir>/upgrade.new-*/        a directory in which a new cluster is being made: it is removed
+//! <data_dir>/cluster.next          a new cluster that is complete: it replaces `cluster`
+//! <data_dir>/cluster.old           the old cluster, kept until the new one's server was ready once
 //! ```
 //!
-//! Making the new cluster changes nothing of the old one, except that `pg_upgrade --link` renames its control file, so that
-//! it cannot be started. The rename to `cluster.next` decides: before it the old cluster counts, after it the new one.
+//! Making the new cluster does not change the old one, except that `pg_upgrade --link` renames its control file, so
+//! that it cannot be started. The rename to `cluster.next` decides: before it the old cluster is used, after it the new
+//! one.
 
 use super::account::RunAs;
 use super::cluster::sync;
@@ -34,7 +35,8 @@ const MOST: usize = 64 << 10;
 /// A directory in which a new cluster is made. It has the form of a data directory.
 pub(super) struct Workplace {
     pub(super) home: Home,
-    /// What the programs say. It is locked, and everything that they start has it open and shares the lock.
+    /// The output of the programs. The file is locked, and every process that they start has it open and shares the
+    /// lock.
     pub(super) log: File,
 }
 
@@ -64,7 +66,7 @@ impl Workplace {
         Ok(Self { home, log })
     }
 
-    /// Returns the end of what the programs said.
+    /// Returns the end of the programs' output.
     pub(super) fn said(&self) -> String {
         let bytes = fs::read(self.home.dir.join(LOG)).unwrap_or_default();
         let start = bytes.len().saturating_sub(MOST);
@@ -96,7 +98,7 @@ impl Workplace {
         }
     }
 
-    /// Gives the complete new cluster the name that makes it count. It must have been flushed.
+    /// Renames the complete new cluster to `cluster.next`, so that it is used from now on. It must have been flushed.
     pub(super) fn commit(&self, home: &Home) -> Result<(), EmbeddedError> {
         let (made, next) = (self.home.cluster(), home.next_cluster());
         fs::rename(&made, &next)
@@ -116,8 +118,8 @@ fn collect_logs(dir: &Path, logs: &mut Vec<PathBuf>) {
     }
 }
 
-/// Puts in order what killed processes left, so that `cluster` is the cluster to start. For holders of the start lock while
-/// no process uses the server.
+/// Cleans up after killed processes, so that `cluster` is the cluster to start. The caller must hold the start lock,
+/// and no process may use the server.
 pub(super) fn recover(home: &Home) -> Result<(), EmbeddedError> {
     let places = workplaces(home)?;
     for place in &places {
@@ -144,12 +146,12 @@ fn remove(dir: &Path) {
     }
 }
 
-/// Puts the complete new cluster in the place of the old one, which is kept under another name.
+/// Replaces the old cluster by the complete new one. The old cluster is kept under another name.
 fn switch(home: &Home) -> Result<(), EmbeddedError> {
     let (cluster, next, old) = (home.cluster(), home.next_cluster(), home.old_cluster());
     if cluster.exists() {
         if old.exists() {
-            // That of an earlier upgrade, which this one came after.
+            // This is the old cluster of an earlier upgrade. Under the new name, `Home::sweep` removes it.
             let removed = home.unfinished();
             fs::rename(&old, &removed).map_err(EmbeddedError::io("move away", &old))?;
         }
@@ -159,7 +161,7 @@ fn switch(home: &Home) -> Result<(), EmbeddedError> {
     sync(&home.dir)
 }
 
-/// Gives the control file its name back, which `pg_upgrade --link` took from it. Nothing else of the cluster was changed,
+/// Renames the control file back after `pg_upgrade --link` renamed it. Nothing else of the old cluster was changed,
 /// since the new one never served.
 fn enable_old(home: &Home) -> Result<(), EmbeddedError> {
     let global = home.cluster().join("global");
@@ -190,13 +192,13 @@ fn workplaces(home: &Home) -> Result<Vec<Home>, EmbeddedError> {
         .collect())
 }
 
-/// Waits until nothing runs any more of what an upgrade had started: its programs are killed when its process ends, and
-/// the servers that they started, on either cluster, are ended here.
+/// Waits until all programs of a killed upgrade have ended. They are killed when the process of the upgrade ends. The
+/// servers that they started, on either cluster, are ended here.
 fn end_programs(home: &Home, place: &Home) -> Result<(), EmbeddedError> {
     let path = place.dir.join(LOG);
     let log = match File::open(&path) {
         Ok(log) => log,
-        // It was killed before it started anything.
+        // The upgrade was killed before it started any program.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(EmbeddedError::io("open the log", &path)(error)),
     };

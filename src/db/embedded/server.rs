@@ -1,6 +1,6 @@
-//! The running server: launching it under its watchdog, recognising it, ending it.
+//! Launches the server under its watchdog, finds a running one, and ends it.
 //!
-//! Does not decide when; see the module's own `start` and `stop`.
+//! The decision when to do so is made in `start` and `stop` of the parent module.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -32,13 +32,13 @@ const ORPHANS_LIMIT: Duration = Duration::from_secs(10);
 /// How long an immediate shutdown may take; PostgreSQL itself kills its children after 5 seconds.
 const IMMEDIATE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Runs `$1`, the server, on `$2`, its cluster, and waits for it. When the lifeline, its standard
-/// input, ends because no user is left, it sends the server signal `$3`, and in the end removes
-/// `$4`, a throw-away directory, and `$5`, the socket directory.
+/// The shell script of the watchdog. It runs the server `$1` on the cluster `$2` and waits for it. When the lifeline,
+/// its standard input, ends because no user is left, it sends signal `$3` to the server. In the end it removes `$4`, a
+/// throw-away directory, and `$5`, the socket directory.
 ///
-/// The signal is repeated, since a server that has only just been launched ignores it. The
-/// throw-away is moved first, so that a new starter sees it whole or not at all; where its parent
-/// belongs to root and the server's user cannot move it, all but the cluster stays.
+/// The signal is repeated, since a server that has only just been launched ignores it. The throw-away is moved first,
+/// so that a new starter sees it whole or not at all. If the server's user cannot move it because its parent belongs to
+/// root, only the cluster in it is removed.
 const WATCHDOG: &str = r#"
 trap : HUP INT QUIT TERM
 trap 'abandoned=yes' USR1
@@ -68,8 +68,8 @@ fi
 exit "$code"
 "#;
 
-/// Returns the socket directory of the server that other users share, waiting for one that is
-/// just recovering or ending. `None` means that it is dead.
+/// Returns the socket directory of the server that other users share, or `None` if the server is dead. Waits while the
+/// server is recovering or ending.
 pub(super) fn find_shared(home: &Home) -> Result<Option<PathBuf>, EmbeddedError> {
     let deadline = Instant::now() + READY_LIMIT;
     loop {
@@ -90,8 +90,8 @@ pub(super) fn find_shared(home: &Home) -> Result<Option<PathBuf>, EmbeddedError>
     }
 }
 
-/// Waits a while for a socket without its server to fall silent: where that was killed, its children hold the socket
-/// until they notice.
+/// Waits a while until nothing answers on the socket of a dead server, and returns whether that happened. If the server
+/// was killed, its children hold the socket until they notice.
 fn falls_silent(file: &PidFile) -> bool {
     let deadline = Instant::now() + ORPHANS_LIMIT;
     while file.answers() {
@@ -122,7 +122,7 @@ pub(super) fn end(home: &Home) -> Result<(), EmbeddedError> {
             });
         }
     }
-    // What a throw-away cluster would write out is not needed.
+    // A throw-away cluster need not write out its memory, so it gets no fast shutdown.
     let fast = if home.throwaway {
         None
     } else {
@@ -221,7 +221,7 @@ fn watchdog(
     });
     command.arg(socket_dir);
     command.stdin(watched).stdout(log.try_clone()?).stderr(log);
-    // Ctrl-C in a terminal goes to the whole group, and must reach rollcall alone.
+    // Ctrl-C in a terminal goes to the whole process group, and must reach only rollcall.
     command.process_group(0);
     command.spawn()
 }
@@ -244,7 +244,7 @@ fn starting(home: &Home, problem: String, log_start: u64) -> EmbeddedError {
     }
 }
 
-/// Returns what a log says from `start` on, or its last part where that is long.
+/// Returns the text of a log from `start` on, or only its last part if it is long.
 fn read_from(log: &Path, start: u64) -> String {
     const MOST: u64 = 16 << 10;
     let read = || {

@@ -1,4 +1,4 @@
-//! Watching over the server while a process serves from it: one that ended, however, is started again.
+//! Watches the server while a process uses it. A server that has ended is started again, whatever the reason.
 //!
 //! The socket stays where it was, so that connection pools find the new server under the old URL.
 
@@ -7,24 +7,24 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long between two looks at the server.
+/// The time between two checks of the server.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// How often to try to start a server that has ended.
 const ATTEMPTS: u32 = 5;
-/// How long to wait after the first failure; after each further one twice as long as before.
+/// How long to wait after the first failure. The time doubles with each further failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// An embedded server that is started again when it ends. Dropping it stops the server as dropping
 /// [`EmbeddedPostgres`] does.
 #[derive(Debug)]
 pub struct Supervised {
-    /// Dropped, it ends the thread.
+    /// Dropping the sender ends the thread.
     stop: Sender<()>,
     thread: JoinHandle<EmbeddedPostgres>,
 }
 
 impl Supervised {
-    /// Begins to watch. `give_up` is called when the server cannot be started again, and nothing is tried after that.
+    /// Starts watching. If the server cannot be started again, `give_up` is called and watching ends.
     pub fn watch(
         embedded: EmbeddedPostgres,
         options: EmbeddedOptions,
@@ -41,7 +41,8 @@ impl Supervised {
                     "PostgreSQL has ended and is started again; postgres.log in the data directory says why"
                 );
                 match restart(&options) {
-                    // The process is a user of the server all the time, so that dropping the former use stops nothing.
+                    // The new use begins before the former one is dropped, so that dropping it does not stop the
+                    // server.
                     Ok(started) => embedded = started,
                     Err(error) => {
                         give_up(error);

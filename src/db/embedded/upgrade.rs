@@ -1,8 +1,8 @@
-//! Moving a cluster to a newer major version of PostgreSQL with `pg_upgrade`.
+//! Moves a cluster to a newer major version of PostgreSQL with `pg_upgrade`.
 //!
-//! The new cluster is made in a directory beside the old one and takes its name when it is complete. At every moment of
-//! that, either the old cluster or the new one can be started: `recover` finishes or undoes what a killed process left.
-//! Does not look for binaries; see `upgrade_binaries`.
+//! The new cluster is made in a directory beside the old one and takes its name when it is complete. At every moment,
+//! either the old cluster or the new one can be started: `recover` finishes or undoes the upgrade of a killed process.
+//! Finding binaries is in `upgrade_binaries`.
 
 use super::account::RunAs;
 use super::binaries::{Binaries, keep_known};
@@ -22,13 +22,14 @@ use std::time::Duration;
 
 /// How long one of the small steps may take. A checkpoint of a large cluster is among them.
 const STEP_LIMIT: Duration = Duration::from_secs(600);
-/// How long statistics may take after an upgrade, before the server goes on without them: it starts after them.
+/// How long collecting statistics may take after an upgrade. The start waits for them, and then goes on without them.
 const STATISTICS_LIMIT: Duration = Duration::from_secs(600);
-/// What a new cluster needs beside the copied files, in bytes.
+/// The space that a new cluster needs beside the copied files, in bytes.
 const FRESH_CLUSTER: u64 = 256 << 20;
 
-/// Runs a program, and kills it with all its children when standard input ends, because the process that started it is
-/// gone. Everything it starts, servers too, holds standard output open as descriptor 4, and so its lock.
+/// A shell script that runs a program. It kills the program with all its children when standard input ends, because the
+/// process that started it has ended. Every process that it starts, servers too, holds standard output open as
+/// descriptor 4, and so holds its lock.
 const GUARD: &str = r#"
 exec 3<&0 4>&1
 "$@" </dev/null 3<&- &
@@ -45,16 +46,16 @@ exit "$code"
 /// How the files of the tables come into the new cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferMode {
-    /// They are copied; the old cluster stays as it was.
+    /// The files are copied; the old cluster stays as it was.
     Copy,
-    /// They share blocks with those of the old cluster, which stays as it was. Some file systems can do that.
+    /// The files share blocks with those of the old cluster, which stays as it was. Only some file systems can do that.
     Clone,
-    /// They are those of the old cluster, which cannot be started any more once the new one was.
+    /// The files are those of the old cluster, which cannot be started any more once the new one was started.
     Link,
 }
 
 impl TransferMode {
-    /// Returns the flag of `pg_upgrade`, which copies without one.
+    /// Returns the flag of `pg_upgrade`, or `None` for copying, which needs no flag.
     fn flag(self) -> Option<&'static str> {
         match self {
             Self::Copy => None,
@@ -64,21 +65,21 @@ impl TransferMode {
     }
 }
 
-/// What an upgrade did.
+/// The result of an upgrade.
 #[derive(Debug)]
 pub enum Upgrade {
-    /// Nothing newer was asked for or found.
+    /// No newer version was requested or found.
     Nothing {
         /// The major version of the cluster.
         major: u32,
     },
     /// The new cluster has taken the place of the old one.
     Done {
-        /// The version of before.
+        /// The version before the upgrade.
         from: String,
-        /// The version of now.
+        /// The version after the upgrade.
         to: String,
-        /// Where the old cluster is until the new one was started.
+        /// The path of the old cluster until the new one was started.
         old: PathBuf,
     },
 }
@@ -86,7 +87,8 @@ pub enum Upgrade {
 /// Moves the cluster of a data directory to a newer major version.
 ///
 /// # Errors
-/// Fails if a process uses the cluster, if binaries are missing, and if a step fails. The old cluster is in place then.
+/// Fails if a process uses the cluster, if binaries are missing, or if a step fails. The old cluster then stays in
+/// place.
 pub fn upgrade(
     options: &EmbeddedOptions,
     new: &NewBinaries,
@@ -125,14 +127,14 @@ pub fn upgrade(
         to = new.version,
         "moving the cluster"
     );
-    // The next start needs them.
+    // The next start needs the new binaries.
     keep_known(&home, &new)?;
     let place = Workplace::make(&home, &run_as)?;
     let made = make(&home, &place, &old, &new, mode, &run_as);
     let made = made.and_then(|()| place.commit(&home));
     if let Err(error) = made {
         place.keep_log(&home);
-        // Its lock is what the recovery waits for.
+        // The recovery waits for the lock of the workplace.
         drop(place);
         recover(&home)?;
         return Err(error);
@@ -146,8 +148,8 @@ pub fn upgrade(
     })
 }
 
-/// Does what remains after an upgrade, when the new cluster's server is ready for the first time: collects the statistics
-/// that `pg_upgrade` leaves behind, without which the planner chooses badly, and removes the old cluster.
+/// Completes an upgrade when the new cluster's server is ready for the first time. Collects the statistics that
+/// `pg_upgrade` leaves behind, without which the planner chooses badly, and removes the old cluster.
 pub(super) fn finish(
     home: &Home,
     binaries: &Binaries,
@@ -170,12 +172,12 @@ pub(super) fn finish(
         Err(error) => Some(error.to_string()),
     };
     if let Some(problem) = problem {
-        // Not tried again, or each start would take as long.
+        // This is not tried again, because each start would take as long.
         tracing::warn!(
             "not all statistics of the upgraded cluster were collected; autovacuum will collect the others later: {problem}"
         );
     }
-    // Whole or not there at all: what is half removed has another name.
+    // The old cluster is renamed first, so that it is never half removed under its name.
     let removed = home.unfinished();
     let old = home.old_cluster();
     fs::rename(&old, &removed).map_err(EmbeddedError::io("remove the old cluster", &old))?;
@@ -185,10 +187,11 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Makes sure that no other process uses the cluster, and that no server of it runs.
+/// Checks that no other process uses the cluster, and ends its server if it still runs.
 fn be_alone(home: &Home) -> Result<(), EmbeddedError> {
     let users = Users::open(home)?;
-    // As at a start: held before asking for others, so that no watchdog ends a server that is being joined.
+    // As at a start, the lifeline is held before checking for other users, so that no watchdog ends a server that is
+    // being joined.
     let held = Lifeline::hold(home)?;
     if users
         .others()
@@ -203,8 +206,8 @@ fn be_alone(home: &Home) -> Result<(), EmbeddedError> {
     server::end(home)
 }
 
-/// Starts the old server once. It recovers from a crash, finishes what an earlier upgrade left, and is shut down cleanly,
-/// as `pg_upgrade` wants it.
+/// Starts the old server once. It recovers from a crash, finishes an earlier upgrade, and is shut down cleanly, as
+/// `pg_upgrade` requires.
 fn start_and_stop(home: &Home, binaries: &Binaries, run_as: &RunAs) -> Result<(), EmbeddedError> {
     let mut launched = server::launch(home, binaries, run_as)?;
     let finished = finish(home, binaries, run_as, &launched.socket_dir);
@@ -226,7 +229,8 @@ fn make(
 ) -> Result<(), EmbeddedError> {
     let options = cluster_options(home, old, new, run_as)?;
     cluster::init(&place.home, new, run_as, &options)?;
-    // The servers that pg_upgrade starts read the settings too, so that one that the new version does not know fails here.
+    // The servers that pg_upgrade starts read the settings too, so that a setting that the new version does not know
+    // fails here.
     let socket_dir = home.socket_dir();
     cluster::write_settings(&place.home, &socket_dir, run_as)?;
     let sockets = place.home.prepare_socket_dir(run_as)?;
@@ -284,7 +288,7 @@ fn cluster_options(
     };
     let mut options = Vec::new();
     match number("Data page checksum version:") {
-        // Since version 18 it is the default to have them.
+        // Since version 18, checksums are the default.
         Some(0) if new.major >= 18 => options.push("--no-data-checksums".to_owned()),
         Some(0) | None => {}
         Some(_) => options.push("--data-checksums".to_owned()),
@@ -295,7 +299,7 @@ fn cluster_options(
     Ok(options)
 }
 
-/// Makes sure that a copy of the cluster has room.
+/// Checks that there is enough free space for a copy of the cluster.
 fn check_room(home: &Home) -> Result<(), EmbeddedError> {
     let path = home.cluster();
     let needed = size(&path).map_err(EmbeddedError::io("measure", &path))? + FRESH_CLUSTER;
@@ -313,7 +317,8 @@ fn check_room(home: &Home) -> Result<(), EmbeddedError> {
     })
 }
 
-/// Makes sure that the file system can clone files, by the `cp` of GNU. Where another one is installed, `pg_upgrade` finds out.
+/// Checks with the `cp` of GNU that the file system can clone files. If another `cp` is installed, `pg_upgrade` finds
+/// out.
 fn check_cloning(home: &Home) -> Result<(), EmbeddedError> {
     let place = tempfile::tempdir_in(&home.dir).map_err(EmbeddedError::io("write", &home.dir))?;
     let [file, clone] = ["file", "clone"].map(|name| place.path().join(name));
@@ -353,7 +358,7 @@ fn size(dir: &Path) -> std::io::Result<u64> {
 }
 
 impl Workplace {
-    /// Runs a guarded program to its end, however long that takes. What it says goes to the log of the workplace.
+    /// Runs a guarded program to its end, however long that takes. Its output goes to the log of the workplace.
     fn run(
         &self,
         command: &mut std::process::Command,
@@ -364,7 +369,7 @@ impl Workplace {
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?)
             .spawn()?;
-        // Open until the program has ended; `wait` alone would close it.
+        // Standard input stays open until the program has ended; `wait` alone would close it.
         let _lifeline = child.stdin.take();
         child.wait()
     }

@@ -1,6 +1,6 @@
-//! Finding the two sets of server binaries that an upgrade needs: those of the cluster, and newer ones.
+//! Finds the two sets of server binaries that an upgrade needs: those of the cluster, and newer ones.
 //!
-//! Does not run them, except to ask for their version.
+//! It runs them only to check that they work and to read their version.
 
 use super::account::RunAs;
 use super::binaries::{Binaries, candidates, locate, probe, versioned};
@@ -9,9 +9,9 @@ use super::home::Home;
 use super::{EmbeddedOptions, download};
 use std::path::{Path, PathBuf};
 
-/// What `pg_upgrade` runs of the old version.
+/// The programs of the old version that an upgrade runs.
 const OLD_PROGRAMS: [&str; 4] = ["postgres", "pg_controldata", "pg_ctl", "pg_resetwal"];
-/// What it runs of the new one, and itself.
+/// The programs of the new version that an upgrade runs.
 const NEW_PROGRAMS: [&str; 10] = [
     "postgres",
     "initdb",
@@ -25,17 +25,18 @@ const NEW_PROGRAMS: [&str; 10] = [
     "vacuumdb",
 ];
 
-/// Which version a cluster is to be moved to.
+/// The version that a cluster is to be moved to.
 #[derive(Clone, Debug, Default)]
 pub struct NewBinaries {
-    /// The directory of its programs; `None` means the newest that is found, or else fetched.
+    /// The directory of its programs; `None` means the newest version that is found, or else fetched.
     pub dir: Option<PathBuf>,
-    /// Its major version; `None` means any that is newer.
+    /// Its major version; `None` means any newer version.
     pub major: Option<u32>,
 }
 
-/// Finds the newest binaries that fit and can upgrade a cluster of the major version `cluster`. Fetches them where there
-/// are none. Returns `None` if the cluster has the version that is wanted, or if none is wanted and there is none newer.
+/// Finds the newest binaries that match `wanted` and can upgrade a cluster of the major version `cluster`. Fetches them
+/// if there are none. Returns `None` if the cluster has the wanted version, or if no version is wanted and there is no
+/// newer one.
 pub(super) fn newer(
     options: &EmbeddedOptions,
     home: &Home,
@@ -100,7 +101,7 @@ pub(super) fn newer(
         })
 }
 
-/// Finds the binaries of the cluster, as for a start, and makes sure that they can be upgraded from.
+/// Finds the binaries of the cluster, as for a start, and checks that they have the programs that an upgrade needs.
 pub(super) fn older(
     options: &EmbeddedOptions,
     home: &Home,

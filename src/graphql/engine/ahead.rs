@@ -1,5 +1,5 @@
-//! What a query asks of every object of a list is read for the whole list before its objects are resolved, so that none of
-//! them waits.
+//! Reads values for all objects of a list at once, before the objects are resolved, so that no object waits for its
+//! own.
 
 use super::context::ContextExt;
 use super::error::to_graphql;
@@ -10,8 +10,8 @@ use async_graphql::{Context, Lookahead};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The values of the objects of a list by id, if they were asked for. An error means that they could not be read: then each
-/// of them fails at its place.
+/// The values of the objects of a list by id, if the query selects them. If they could not be read, this holds the
+/// error, and the field fails for each object.
 pub struct Loaded<V>(Option<async_graphql::Result<HashMap<i64, V>>>);
 
 impl<V> Default for Loaded<V> {
@@ -21,10 +21,11 @@ impl<V> Default for Loaded<V> {
 }
 
 impl<V: Clone> Loaded<V> {
-    /// Reads the values if they are asked for, with the connection that has read the list.
+    /// Reads the values if they are selected, on the connection that has read the list.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] and [`Error::Contention`], after which the list is to be read again too.
+    /// Fails with [`Error::Unavailable`] or [`Error::Contention`]; the list must then be read again too. Any other
+    /// error is kept.
     pub fn read_if(
         is_asked: bool,
         read: impl FnOnce() -> Result<HashMap<i64, V>, Error>,
@@ -36,7 +37,7 @@ impl<V: Clone> Loaded<V> {
         Ok(Loaded(read.map(|values| values.map_err(to_graphql))))
     }
 
-    /// Loads the values if they are asked for, together with those of the lists of other parents.
+    /// Loads the values if they are selected, in one batch with those of the lists of other parents.
     pub async fn load_if<K>(
         is_asked: bool,
         context: &Context<'_>,
@@ -61,7 +62,8 @@ impl<V: Clone> Loaded<V> {
         Loaded(Some(load.await))
     }
 
-    /// Returns the value of an object, which may be missing, if the values were asked for.
+    /// Returns the value of an object, or `None` if the values are not selected. The inner `None` means that the object
+    /// has no value.
     pub fn get(&self, id: i64) -> Option<async_graphql::Result<Option<V>>> {
         let loaded = self.0.as_ref()?.as_ref();
         Some(
@@ -72,13 +74,13 @@ impl<V: Clone> Loaded<V> {
     }
 }
 
-/// Whether the items of a connection are asked for one of these fields.
+/// Returns whether the query selects one of these fields on the items of a connection.
 pub fn selects(context: &Context<'_>, names: &[&str]) -> bool {
     let mut found = items(context).flat_map(|item| names.iter().map(move |name| item.field(name)));
     found.any(|field| field.exists())
 }
 
-/// Whether the items of a connection are asked for a field without arguments.
+/// Returns whether the query selects a field without arguments on the items of a connection.
 pub fn selects_bare(context: &Context<'_>, name: &str) -> bool {
     let found = items(context).map(|item| item.field(name));
     let mut fields = found.flat_map(|field| field.selection_fields());

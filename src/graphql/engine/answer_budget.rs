@@ -1,9 +1,9 @@
 //! The budget of bytes that an answer may take.
 //!
-//! What an operation costs bounds how many values an answer has, but not how large they are: a text or a JSON document
-//! is as large as the data makes it. [`Text`] and [`Document`] are the output types of such fields. They count their
-//! bytes while the answer is built, so that an answer that is too large is broken off before it takes the memory, and one
-//! for which other answers leave no room ([`answer_memory`](super::answer_memory)).
+//! The cost of an operation bounds how many values an answer has, but not how large they are: the length of a text or a
+//! JSON document depends on the data. [`Text`] and [`Document`] are the output types of such fields. They count their
+//! bytes while the answer is built. An answer that exceeds its limit, or that does not fit beside other answers
+//! ([`answer_memory`](super::answer_memory)), is stopped before it takes the memory.
 
 use super::answer_memory::{AnswerMemory, Holding, LargeAnswerPermit, SMALL};
 use async_graphql::parser::types::Field;
@@ -19,49 +19,50 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::coop::consume_budget;
 
-/// What each text takes beside its bytes: its entry in the object that it belongs to.
+/// The memory of a text besides its bytes: its entry in the object that it belongs to.
 pub(super) const TEXT: usize = 64;
-/// What each value in a JSON document takes beside its bytes: small values take far more memory than their text.
+/// The memory of a value in a JSON document besides its bytes: small values take far more memory than their text.
 const JSON_VALUE: usize = 256;
-/// How many bytes count as one step of a task. tokio lets each task do 128 of them in a row, which takes about a
-/// millisecond: a small answer is made soon beside many large ones.
+/// How many bytes count as one step of a task. tokio lets each task do 128 steps in a row, which takes about a
+/// millisecond. So a small answer is made soon, even beside many large ones.
 const STEP: usize = 4 << 10;
-/// How many bytes one answer may take, and how many it took so far.
+/// How many bytes one answer may take, and how many it has taken so far.
 #[derive(Clone)]
 pub struct AnswerBudget(Arc<Budget>);
 
 struct Budget {
     limit: usize,
     used: AtomicUsize,
-    /// How many it had taken when others had their turn last.
+    /// The value of `used` when steps were last counted.
     at_turn: AtomicUsize,
-    /// Its part of the memory of all answers.
+    /// This answer's part of the memory of all answers.
     holding: Holding,
-    /// Whether that had no room.
+    /// Whether other answers left too little memory for this one.
     is_crowded_out: AtomicBool,
     exceeded: Notify,
-    /// By depth in the answer, who may have a page of large rows. Loaded rows are not counted before they are resolved, so
-    /// that of the pages at one depth one is loaded and resolved after the other. Those within a page must not wait for it.
+    /// For each depth in the answer, the permit to load a page of large rows. Loaded rows are not counted until they
+    /// are resolved, so the pages of one depth are loaded and resolved one after the other. Pages inside a page have
+    /// another depth, so that they never wait for the page around them.
     loads: Mutex<HashMap<usize, Arc<Semaphore>>>,
-    /// The permission to be made beside other large answers. One part of the answer waits for it at a time: several would
-    /// queue beside each other, and the first to have it would wait for those behind.
+    /// The permit to be made beside other large answers. Only one part of the answer waits for it at a time. If several
+    /// parts queued for permits, the first to get one would wait for the parts behind it.
     large: tokio::sync::Mutex<Option<LargeAnswerPermit>>,
-    /// Whether it has that permission: most parts need not look into the lock.
+    /// Whether the permit was granted, so that most parts need not lock `large`.
     is_permitted: AtomicBool,
-    /// Whether it goes over a socket or an event stream.
+    /// Whether the answer goes over a socket or an event stream.
     is_streamed: bool,
 }
 
-/// The permission to load a page of large rows. It is to be kept until the page is resolved.
+/// The permit to load a page of large rows. Keep it until the page is resolved.
 pub type LoadPermit = OwnedSemaphorePermit;
 
 impl AnswerBudget {
-    /// A budget of which nothing is used, for one of the answers that share a memory.
+    /// Creates an unused budget for one of the answers that share a memory.
     pub fn new(limit: usize, memory: &Arc<AnswerMemory>) -> AnswerBudget {
         AnswerBudget::begin(limit, memory, false)
     }
 
-    /// As [`new`](AnswerBudget::new), for what goes over a socket or an event stream.
+    /// As [`new`](AnswerBudget::new), for an answer over a socket or an event stream.
     pub fn of_stream(limit: usize, memory: &Arc<AnswerMemory>) -> AnswerBudget {
         AnswerBudget::begin(limit, memory, true)
     }
@@ -81,7 +82,7 @@ impl AnswerBudget {
         }))
     }
 
-    /// Counts bytes. Returns whether the answer may have them.
+    /// Counts bytes. Returns whether they are within the limits of this answer and of all answers.
     pub(super) fn charge(&self, bytes: usize) -> bool {
         let before = self.0.used.fetch_add(bytes, Ordering::Relaxed);
         let after = before.saturating_add(bytes);
@@ -93,10 +94,10 @@ impl AnswerBudget {
         is_within && (counted == 0 || self.hold(counted))
     }
 
-    /// Takes back what was counted of a part that is written again.
+    /// Takes back the bytes that were counted for a part that is written again.
     pub(super) fn take_back(&self, bytes: usize) {
         if self.is_exceeded() || self.is_crowded_out() {
-            // It stays so: texts are already missing.
+            // The answer stays refused, because some of its texts are already missing.
             return;
         }
         let before = self.0.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -104,7 +105,7 @@ impl AnswerBudget {
         self.0.holding.shrink(counted);
     }
 
-    /// Lets others have their turn, if much was made since. A large answer waits here for its permit.
+    /// Yields to other tasks if much was written since the last call. A large answer waits here for its permit.
     pub async fn take_turns(&self) {
         if self.0.used.load(Ordering::Relaxed) > SMALL {
             self.wait_for_permit().await;
@@ -119,7 +120,7 @@ impl AnswerBudget {
         }
     }
 
-    /// Waits until this answer may be made beside other large ones. It keeps the permit until it is made.
+    /// Waits until this answer may be made beside other large ones. It keeps the permit until it is finished.
     async fn wait_for_permit(&self) {
         if self.0.is_permitted.load(Ordering::Relaxed) {
             return;
@@ -132,7 +133,7 @@ impl AnswerBudget {
         }
     }
 
-    /// Holds more of the memory of all answers. Returns whether there is room for it.
+    /// Takes more of the memory of all answers. Returns `false` if too little is left.
     fn hold(&self, bytes: usize) -> bool {
         if self.is_crowded_out() {
             return false;
@@ -140,7 +141,7 @@ impl AnswerBudget {
         let has_room = self.0.holding.grow(bytes);
         if !has_room {
             self.0.is_crowded_out.store(true, Ordering::Relaxed);
-            // At once, so that of many answers that grow together some are made.
+            // Release it at once: if many answers grow together, some of them can then be made.
             drop(self.0.holding.take());
             self.0.exceeded.notify_one();
         }
@@ -157,27 +158,28 @@ impl AnswerBudget {
         self.0.holding.memory().limit()
     }
 
-    /// Returns whether more was counted than the answer may have.
+    /// Returns whether the answer took more bytes than its limit.
     pub fn is_exceeded(&self) -> bool {
         self.0.used.load(Ordering::Relaxed) > self.0.limit
     }
 
-    /// Returns whether other answers left no room for this one.
+    /// Returns whether other answers left too little memory for this one.
     pub fn is_crowded_out(&self) -> bool {
         self.0.is_crowded_out.load(Ordering::Relaxed)
     }
 
-    /// Waits until more is counted than the answer may have, or than others leave room for.
+    /// Waits until the answer exceeds its limit, or other answers leave too little memory for it.
     pub async fn exceeded(&self) {
         self.0.exceeded.notified().await;
     }
 
-    /// Ends an answer: returns what it holds, and begins the next one of a subscription.
+    /// Ends an answer and resets the budget for the next answer of a subscription. Returns the memory that the answer
+    /// holds.
     pub fn finish(&self) -> Holding {
         self.0.used.store(0, Ordering::Relaxed);
         self.0.at_turn.store(0, Ordering::Relaxed);
         self.0.is_crowded_out.store(false, Ordering::Relaxed);
-        // Where a part of it still waits for the permit, the answer is broken off, and the part goes with it.
+        // If a part of the answer still waits for the permit, the answer was stopped, and the part is dropped with it.
         if let Ok(mut large) = self.0.large.try_lock() {
             self.0.is_permitted.store(false, Ordering::Relaxed);
             *large = None;
@@ -196,11 +198,12 @@ pub async fn permit_load(context: &Context<'_>) -> Option<LoadPermit> {
         let new = || Arc::new(Semaphore::new(1));
         Arc::clone(loads.entry(depth).or_insert_with(new))
     };
-    // Fails only where the semaphore is closed, which it never is.
+    // Fails only if the semaphore is closed, which never happens.
     of_depth.acquire_owned().await.ok()
 }
 
-/// Waits until the operation may load a page of rows that are too large to be loaded with others: its answer counts as large.
+/// Waits until the operation may load a page of rows that are too large to be loaded with other pages. Its answer
+/// counts as large.
 pub async fn permit_large_load(context: &Context<'_>) -> Option<LoadPermit> {
     let budget: &AnswerBudget = context.data_opt()?;
     let permit = permit_load(context).await;
@@ -208,16 +211,16 @@ pub async fn permit_large_load(context: &Context<'_>) -> Option<LoadPermit> {
     permit
 }
 
-/// Counts bytes of an answer. Returns whether it may have them.
+/// Counts bytes of an answer. Returns whether the answer may take them.
 fn charge(context: &ContextSelectionSet<'_>, bytes: usize) -> bool {
     let budget = context.data_opt::<AnswerBudget>();
     budget.is_none_or(|budget| budget.charge(bytes))
 }
 
-/// A text whose length the data decides. In the schema it is a `String`.
+/// A text whose length depends on the data. In the schema it is a `String`.
 ///
-/// Beyond the budget it is null without an error: the whole answer is replaced by one error then, and an error for each
-/// text would take more memory than the text.
+/// If the budget is exceeded, it is null without an error. The whole answer is then replaced by one error, and an error
+/// for each text would take more memory than the text.
 #[derive(Debug, Clone, Default)]
 pub struct Text<T>(pub T);
 
@@ -257,7 +260,7 @@ impl<T: AsRef<str> + Send + Sync> OutputType for Text<T> {
     }
 }
 
-/// A JSON document. In the schema it is a `JSON`. Beyond the budget it is null, as a [`Text`] is.
+/// A JSON document. In the schema it is a `JSON`. If the budget is exceeded, it is null, like a [`Text`].
 #[derive(Debug, Clone)]
 pub struct Document<T>(pub T);
 
@@ -291,7 +294,7 @@ impl<T: Borrow<Json> + Send + Sync> OutputType for Document<T> {
     }
 }
 
-/// Writes a document into an answer. async-graphql would copy it first.
+/// Converts a document to a value of the answer. The conversion of async-graphql would copy the document first.
 fn write(document: &Json) -> Value {
     match document {
         Json::Null => Value::Null,
@@ -310,7 +313,7 @@ fn write(document: &Json) -> Value {
     }
 }
 
-/// Returns about how much memory a document takes.
+/// Estimates how many bytes a document takes in memory.
 pub(super) fn weigh(document: &Json) -> usize {
     JSON_VALUE
         + match document {
@@ -324,7 +327,7 @@ pub(super) fn weigh(document: &Json) -> usize {
         }
 }
 
-/// Replaces the scalar that is counted, where a test looks for what is not counted.
+/// Replaces the scalars that are counted, in the test that finds the fields that are not counted.
 #[cfg(test)]
 struct Marked;
 

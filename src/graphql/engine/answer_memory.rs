@@ -1,32 +1,32 @@
-//! What large answers may take together, while they are made and until they are read: one answer has a bound of its own,
-//! but many of that size would take the memory of the server.
+//! The memory that large answers take together, from when they are made until they are read. Each answer has its own
+//! limit, but many answers of that size would take the memory of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many bytes of each answer are not counted. Small answers are always made, however many large ones there are.
+/// How many bytes of each answer are not counted. So small answers are always made, however many large ones there are.
 pub const SMALL: usize = 1 << 20;
 
-/// How many large answers are made at the same time. Others wait: what is loaded for an answer is not counted, and its parts
-/// are there twice while they are put together.
+/// How many large answers are made at the same time; others wait. What is loaded for an answer is not counted, and its
+/// parts are in memory twice while they are put together.
 const MADE_AT_ONCE: usize = 4;
 
 /// The permission to make a large answer.
 pub type LargeAnswerPermit = OwnedSemaphorePermit;
 
-/// How many bytes large answers may take together, and how many they take.
+/// How many bytes large answers may take together, and how many they take now.
 pub struct AnswerMemory {
     limit: usize,
     used: AtomicUsize,
     permits: Arc<Semaphore>,
-    /// Those of sockets and event streams. While a client does not read, its next answers are not made any further, and would keep
-    /// all others waiting.
+    /// The permits of sockets and event streams. While a client does not read, its next answers are not made any
+    /// further. With shared permits they would keep all other answers waiting.
     of_streams: Arc<Semaphore>,
 }
 
 impl AnswerMemory {
-    /// Memory of which nothing is used.
+    /// Creates an unused memory of at most `limit` bytes.
     pub fn new(limit: usize) -> Arc<AnswerMemory> {
         Arc::new(AnswerMemory {
             limit,
@@ -42,7 +42,7 @@ impl AnswerMemory {
             true => &self.of_streams,
             false => &self.permits,
         };
-        // Fails only where the semaphore is closed, which it never is.
+        // Fails only if the semaphore is closed, which never happens.
         Arc::clone(permits).acquire_owned().await.ok()
     }
 
@@ -52,14 +52,14 @@ impl AnswerMemory {
     }
 }
 
-/// The part of it that one answer holds. It is free again when this is dropped.
+/// The part of an [`AnswerMemory`] that one answer holds. Dropping it frees that part.
 pub struct Holding {
     memory: Arc<AnswerMemory>,
     bytes: AtomicUsize,
 }
 
 impl Holding {
-    /// Holds nothing yet.
+    /// Creates a holding of no bytes.
     pub fn new(memory: &Arc<AnswerMemory>) -> Holding {
         Holding {
             memory: Arc::clone(memory),
@@ -67,20 +67,20 @@ impl Holding {
         }
     }
 
-    /// Holds more. Returns whether there is room for it.
+    /// Holds more bytes, even beyond the limit. Returns whether they are within the limit.
     pub fn grow(&self, bytes: usize) -> bool {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let before = self.memory.used.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= self.memory.limit
     }
 
-    /// Gives back some of what is held.
+    /// Frees some of the held bytes.
     pub fn shrink(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.memory.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Hands on what is held, and holds nothing any more.
+    /// Moves all held bytes to the returned holding.
     pub fn take(&self) -> Holding {
         Holding {
             memory: Arc::clone(&self.memory),
@@ -88,7 +88,7 @@ impl Holding {
         }
     }
 
-    /// The memory that it is a part of.
+    /// Returns the memory that this is a part of.
     pub fn memory(&self) -> &AnswerMemory {
         &self.memory
     }

@@ -27,29 +27,29 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-/// How many errors an answer lists. As many as an operation may have aliases, so that each can fail by itself.
+/// How many errors an answer lists: as many as an operation may have aliases, so that each alias can fail by itself.
 const MAX_ERRORS: usize = 100;
 
-/// What may be asked, beyond what the schema says.
+/// The settings of the API: its limits, the documents it allows, and how it is served.
 #[derive(Debug, Clone, Default)]
 pub struct ApiSettings {
-    /// The bounds of documents.
+    /// The limits of documents and answers.
     pub limits: Limits,
-    /// Whether the schema is kept back: no introspection, and no suggestions of names.
+    /// Whether the schema is hidden: no introspection, and no suggestions of names.
     pub is_closed: bool,
-    /// The documents that may be executed, where not any may.
+    /// The only documents that may be executed; `None` allows any document.
     pub allowed: Option<AllowedDocuments>,
-    /// Whether it is a subgraph of Apollo Federation too.
+    /// Whether the schema is that of a subgraph of Apollo Federation, too.
     pub is_subgraph: bool,
     /// The path below which the server is reached, such as `/crm`; empty if there is none.
     pub base_path: String,
-    /// How long a statement of a request may take, if it has a bound.
+    /// How long a statement of a request may take, if that is limited.
     pub statement_timeout: Option<Duration>,
-    /// How many scans may run and wait.
+    /// The limits of scans.
     pub scans: ScanLimits,
 }
 
-/// The schema with what it answers from and what documents are judged by.
+/// The schema, the application that it answers from, and the checks of documents.
 pub struct Api {
     app: App,
     schema: RollcallSchema,
@@ -58,25 +58,25 @@ pub struct Api {
     answer_memory: Arc<AnswerMemory>,
 }
 
-/// Which kinds of operations may come by a way.
+/// The kinds of operations that a transport accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Queries: what is safe to repeat.
+    /// Queries, which are safe to repeat.
     Query,
-    /// Queries and mutations, which are answered once.
+    /// Queries and mutations, which have one answer.
     Once,
-    /// Everything.
+    /// Queries, mutations and subscriptions.
     Stream,
 }
 
-/// The client of a request, and how the request came.
+/// The client of a request and the transport that the request came over.
 #[derive(Debug, Clone)]
 pub struct Asking {
-    /// Which operations may come.
+    /// The kinds of operations that the transport accepts.
     pub way: Way,
     /// What the client may do.
     pub access: Access,
-    /// The name of the request in the log.
+    /// The id of the request in the log.
     pub request_id: Arc<str>,
     /// The address from which the request came, if it came over a network.
     pub peer: Option<IpAddr>,
@@ -93,32 +93,32 @@ impl Asking {
     }
 }
 
-/// An operation that may be executed, with what it needs.
+/// An operation that is ready for execution.
 pub struct Prepared {
     request: Request,
     finish: Finish,
-    /// What it costs.
+    /// The cost of the operation.
     pub cost: u64,
 }
 
-/// An answer, with its part of the memory of all answers: to be kept until the answer was handed to the client.
+/// An answer with its part of the memory of all answers. Keep it until the answer was handed to the client.
 pub struct Answer {
-    /// What is answered.
+    /// The data and errors.
     pub response: Response,
-    /// What it takes.
+    /// The memory that the answer takes.
     pub holding: Holding,
 }
 
-/// What comes out of an operation that may be answered more than once.
+/// A result of an operation that may have several.
 pub enum Reply {
     /// An answer.
     Next(Box<Answer>),
-    /// The only answer: nothing was executed.
+    /// The only result: the request was refused, or not answered in time.
     Refused(Refusal),
 }
 
 impl Api {
-    /// Makes the API of an application.
+    /// Creates the API of an application.
     pub fn new(mut app: App, settings: ApiSettings) -> Api {
         if let Some(timeout) = settings.statement_timeout {
             app.db = app.db.with_statement_timeout(timeout);
@@ -138,7 +138,7 @@ impl Api {
         }
     }
 
-    /// The application.
+    /// Returns the application.
     pub fn app(&self) -> &App {
         &self.app
     }
@@ -146,7 +146,7 @@ impl Api {
     /// Makes a request ready for execution.
     ///
     /// # Errors
-    /// A [`Refusal`].
+    /// A [`Refusal`] if the request may not be executed.
     pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
         let prepared = self.prepare_unnoted(parameters, asking);
         if let Err(refusal) = &prepared {
@@ -188,7 +188,7 @@ impl Api {
         request.set_parsed_query(ready.translated);
         let told_cost = parameters.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let memory = match ready.kind {
-            // What a mutation answers is never refused for want of room: clients would send it again.
+            // A mutation's answer is never refused for lack of memory: clients would send the mutation again.
             OperationType::Mutation => AnswerMemory::new(usize::MAX),
             _ => Arc::clone(&self.answer_memory),
         };
@@ -198,7 +198,7 @@ impl Api {
         };
         let idle = Idle::default();
         let span = match ready.kind {
-            // It lasts as long as its client likes.
+            // A subscription lasts as long as its client likes, so it has no span.
             OperationType::Subscription => Span::none(),
             kind => traces::of_operation(word_of(kind), ready.name.as_deref()),
         };
@@ -262,7 +262,7 @@ impl Api {
         answers.boxed()
     }
 
-    /// Answers a query or a mutation that came over a stream, within the time that it may take.
+    /// Answers a query or a mutation that came over a stream. Refuses it if it takes longer than the timeout.
     fn answer_once(&self, request: Request, finish: Finish) -> BoxStream<'static, Reply> {
         let (schema, limit) = (self.schema.clone(), self.app.scans.limits().timeout);
         let answer = async move {
@@ -275,7 +275,7 @@ impl Api {
     }
 }
 
-/// Executes a query or a mutation. A query is broken off as soon as its answer takes more than it may; a mutation is not,
+/// Executes a query or a mutation. A query is stopped as soon as its answer takes more than it may. A mutation is not,
 /// so that it does not stop between two changes.
 async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> Answer {
     let executed = finish.idle.clone().watch(schema.execute(request));
@@ -297,7 +297,7 @@ async fn execute(schema: &RollcallSchema, request: Request, finish: &Finish) -> 
     response
 }
 
-/// Notes how long an operation takes; it counts as abandoned until its outcome is known.
+/// Records how long an operation takes. The operation counts as abandoned until its outcome is known.
 struct NotedOperation {
     kind: OperationType,
     span: Span,
@@ -332,7 +332,7 @@ fn word_of(kind: OperationType) -> &'static str {
     }
 }
 
-/// Refuses what was not answered in time.
+/// Returns the refusal of a request that was not answered in time.
 pub fn refuse_late(limit: Duration) -> Refusal {
     let message = format!(
         "the request took longer than {} s and was stopped; request less at once",
@@ -352,7 +352,7 @@ fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::WrongWay, message))
 }
 
-/// What is done with every answer of an operation.
+/// Completes the answers of an operation: their errors, cost and memory.
 struct Finish {
     kind: OperationType,
     budget: AnswerBudget,
@@ -361,13 +361,13 @@ struct Finish {
     webhooks_due: Arc<Notify>,
     request_id: Arc<str>,
     span: Span,
-    /// What it costs and what it may cost, where the request wants to know.
+    /// The cost and its limit, if the request asks for them.
     told_cost: Option<(u64, u64)>,
 }
 
 impl Finish {
-    /// Gives codes to the errors of an answer. After a change, wakes the follower of instant segments and the webhook
-    /// loop.
+    /// Completes an answer, or replaces it by one error if it takes too much. After a mutation, wakes the follower of
+    /// instant segments and the webhook loop.
     fn finish(&self, response: Response) -> Answer {
         if self.kind == OperationType::Mutation {
             self.changed.notify_one();
@@ -386,7 +386,7 @@ impl Finish {
         }
     }
 
-    /// Whether the answer takes more than it may.
+    /// Returns whether the answer takes more than it may.
     fn is_broken_off(&self) -> bool {
         self.budget.is_exceeded() || self.budget.is_crowded_out()
     }
@@ -411,7 +411,7 @@ impl Finish {
         with_code(ServerError::new(message, None), ErrorCode::TooLarge)
     }
 
-    /// Returns the only error of an answer for which others leave no room.
+    /// Returns the only error of an answer that did not fit beside other answers.
     fn crowded_out(&self) -> ServerError {
         let message = format!(
             "large answers already use {} MiB together (the limit of --answer-memory); \
@@ -421,7 +421,7 @@ impl Finish {
         with_code(ServerError::new(message, None), ErrorCode::Unavailable)
     }
 
-    /// Adds to an answer what the operation costs, where the request wants to know.
+    /// Adds the cost of the operation to an answer, if the request asks for it.
     fn tell_cost(&self, response: Response) -> Response {
         match self.told_cost {
             Some((cost, limit)) => response.extension(
@@ -432,8 +432,9 @@ impl Finish {
         }
     }
 
-    /// Gives a code to an error that has none, because async-graphql made it: it is about an argument of a field, since
-    /// documents come to it validated. If the server failed, the error gets the id of the request in the log.
+    /// Gives a code to an error that has none because async-graphql made it. Such an error is about an argument of a
+    /// field, since async-graphql gets only validated documents. An internal error also gets the id of the request in
+    /// the log.
     fn complete(&self, mut error: ServerError) -> ServerError {
         restore_path(&mut error);
         let mut error = match code_of(&error) {

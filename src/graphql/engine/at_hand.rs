@@ -1,4 +1,4 @@
-//! Values that are written at once, because nothing has to be waited for.
+//! Values that are written at once, because they are known without waiting.
 
 use super::answer_budget::{Document, TEXT, Text, weigh};
 use super::quick::{Items, Quick, list_fields};
@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 use std::borrow::Borrow;
 use std::future::Future;
 
-/// Objects of which some fields are at hand.
+/// Objects some of whose fields can be written without waiting.
 pub trait AtHand {
-    /// Writes the value of a field. Returns None, perhaps with a part of it written, if it has to be waited for.
+    /// Writes the value of a field. Returns `None` if the value must be awaited; a part of it may then be written.
     fn write_field(&self, context: &Context<'_>, out: &mut Writing<'_>) -> Option<()>;
 }
 
@@ -23,8 +23,8 @@ impl<T: AtHand> AtHand for &T {
     }
 }
 
-/// Says which fields of an object are at hand: their names in the schema, each with the resolver that may know its value
-/// without waiting and the names of its arguments in their order, or with the field of the struct that has it.
+/// Lists the fields of an object that can be written without waiting. Each name in the schema has either a resolver
+/// that may be ready at once, with the names of its arguments in order, or a field of the struct.
 macro_rules! at_hand {
     ($object:ty {}) => {
         impl $crate::graphql::engine::at_hand::AtHand for $object {
@@ -68,7 +68,7 @@ macro_rules! at_hand {
 }
 pub(in crate::graphql) use at_hand;
 
-/// Whether a name of the schema, such as `firstName`, is that of something in Rust, such as `first_name`.
+/// Returns whether a name of the schema, such as `firstName`, is the camel case of a Rust name, such as `first_name`.
 pub const fn is_name_of(name: &str, rust: &str) -> bool {
     let (name, rust) = (name.as_bytes(), rust.as_bytes());
     let (mut at, mut in_rust) = (0, 0);
@@ -93,15 +93,15 @@ pub const fn is_name_of(name: &str, rust: &str) -> bool {
     at == name.len()
 }
 
-/// Returns what a resolver knows without waiting.
+/// Returns the result of a resolver, or `None` if the resolver has to wait or fails.
 pub fn ready<T>(resolver: impl Future<Output = async_graphql::Result<T>>) -> Option<T> {
     resolver.now_or_never()?.ok()
 }
 
-/// Values that can be written.
+/// Values that can be written into an answer.
 pub trait Written {
-    /// Writes the value, or what a field selects of it. Returns None, perhaps with a part of it written, if something of
-    /// it has to be waited for.
+    /// Writes the value, or the fields that are selected of it. Returns `None` if a part must be awaited; other parts
+    /// may then be written.
     fn write(&self, context: &Context<'_>, out: &mut Writing<'_>) -> Option<()>;
 }
 
@@ -164,7 +164,7 @@ impl<T: Written> Written for Option<T> {
     }
 }
 
-/// A value that could not be read is asked for again, so that its error has its path.
+/// An error returns `None`. The field is then resolved again, so that the error has its path.
 impl<T: Written> Written for async_graphql::Result<T> {
     fn write(&self, context: &Context<'_>, out: &mut Writing<'_>) -> Option<()> {
         self.as_ref().ok()?.write(context, out)
@@ -201,7 +201,7 @@ impl<T: Borrow<Json>> Written for Document<T> {
     }
 }
 
-/// Values that are written as serde does.
+/// Implements `Written` for values that serde writes.
 macro_rules! written_as_json {
     ($($type:ty),*) => {
         $(impl Written for $type {
@@ -214,7 +214,7 @@ macro_rules! written_as_json {
 }
 written_as_json!(bool, i32, f64);
 
-/// Values that are written as async-graphql does: enums and scalars.
+/// Implements `Written` for enums and scalars, which async-graphql converts.
 macro_rules! written_as_value {
     ($($type:ty),* $(,)?) => {
         $(impl $crate::graphql::engine::at_hand::Written for $type {

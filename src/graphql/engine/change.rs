@@ -1,7 +1,7 @@
-//! How mutations change something: in one transaction with the row of the audit log that says so.
+//! Runs the change of a mutation in one transaction with its row of the audit log.
 //!
-//! Every mutation goes through [`change`], or hands the [`Entry`] of [`entry`] to the use case that opens the transaction.
-//! A test calls every mutation of the schema and looks for its row.
+//! Every mutation goes through [`change`], or passes the [`Entry`] of [`entry`] to the use case that opens the
+//! transaction. A test calls every mutation of the schema and looks for its row.
 
 use super::context::ContextExt;
 use crate::audience::audit::{Entry, Trace, within};
@@ -9,14 +9,14 @@ use crate::error::Error;
 use async_graphql::{Context, Value};
 use diesel::PgConnection;
 
-/// The fields of an input that name what is changed, and change nothing.
+/// The fields of an input that name its target or version, and change nothing.
 const NAMES: [&str; 2] = ["id", "ifVersion"];
 
-/// Does the work of a mutation and writes its row of the audit log, in one transaction. The work returns what it has done
-/// and what it has done it to.
+/// Runs the work of a mutation and writes its row of the audit log, in one transaction. The work returns its result and
+/// the target that it changed.
 ///
 /// # Errors
-/// Those of the work, which leaves no row then; those of the database.
+/// Errors of `work`, after which no row is written, and errors of the database.
 pub async fn change<T, W>(context: &Context<'_>, mut work: W) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -29,7 +29,7 @@ where
         .await
 }
 
-/// Returns the entry of the mutation that is asked for: who asks, its name, and the names of the fields of its input.
+/// Returns the audit entry of the mutation: the client, the mutation's name and the names of the fields of its input.
 pub fn entry(context: &Context<'_>) -> async_graphql::Result<Entry> {
     let field = context.field();
     let action = field.name().to_owned();

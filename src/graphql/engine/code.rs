@@ -3,7 +3,7 @@
 use crate::rule::names;
 use async_graphql::ServerError;
 
-/// What kind of error it is.
+/// The code of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     /// The request is malformed: its body, parameters or headers.
@@ -14,7 +14,8 @@ pub enum ErrorCode {
     Forbidden,
     /// The limit of requests is used up; try again later.
     RateLimited,
-    /// Too many operations at the same time over one socket, too many scans of one API key, or too many tests of webhooks.
+    /// Too many operations at the same time over one socket, too many scans of one API key, or too many tests of
+    /// webhooks.
     TooManyOperations,
     /// The document is not GraphQL.
     ParseFailed,
@@ -28,19 +29,20 @@ pub enum ErrorCode {
     OperationResolutionFailure,
     /// The operation is not allowed over this transport: a mutation by GET, or a subscription without a stream.
     WrongWay,
-    /// No document of this hash is known; send its text with it.
+    /// No document with this hash is known; send its text too.
     PersistedQueryNotFound,
     /// This server executes only certain documents, and this is not one of them.
     DocumentNotAllowed,
     /// A variable or an argument cannot be used.
     BadUserInput,
-    /// The thing asked for does not exist.
+    /// The requested object does not exist.
     NotFound,
-    /// The thing is in use and cannot be deleted or changed.
+    /// The object is in use and cannot be deleted or changed.
     InUse,
     /// Another refresh is running.
     RefreshRunning,
-    /// Changes cannot be followed from this position: it is of another history, or too old. Load the members again.
+    /// Changes cannot be followed from this position: it belongs to another history, or is too old. Load the members
+    /// again.
     Resync,
     /// Other requests kept changing the same data; nothing was changed; try again.
     Contention,

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// How many items a page has where the client does not say.
+/// The size of a page if the request gives none.
 const DEFAULT_PAGE_SIZE: usize = 50;
 
 /// The cursors of a page of a list, and whether more items follow or precede it.
@@ -34,7 +34,7 @@ at_hand!(PageInfo {
     "endCursor": end_cursor,
 });
 
-/// The paging arguments of a connection, as they came.
+/// The paging arguments of a connection, not checked yet.
 #[derive(Debug, Clone, Default)]
 pub struct PageArguments {
     /// At most this many items from the start.
@@ -48,7 +48,7 @@ pub struct PageArguments {
 }
 
 impl PageArguments {
-    /// Reads the arguments of a list, named by its type and field; cursors hold keys of type `K`.
+    /// Checks the arguments. `list` names the list by its type and field. Its cursors hold keys of type `K`.
     pub fn read<K: DeserializeOwned>(self, list: &str) -> async_graphql::Result<PageRequest<K>> {
         let (name, size, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
@@ -79,8 +79,8 @@ impl PageArguments {
     }
 }
 
-/// Returns the cursor of a key in a list, named by its type and field. It carries the name, so that no other list takes
-/// it for one of its own.
+/// Returns the cursor of a key in a list. The cursor has the name of the list (its type and field), so that no other
+/// list accepts it.
 pub fn write_cursor(list: &str, key: &impl Serialize) -> Text<String> {
     URL_SAFE_NO_PAD
         .encode(serde_json::to_vec(&(list, key)).unwrap_or_default())
@@ -98,7 +98,7 @@ fn read_cursor<K: DeserializeOwned>(
     URL_SAFE_NO_PAD
         .decode(&cursor)
         .ok()
-        // Nothing stored holds a NUL character, and Postgres would not even be asked about one.
+        // No stored text has a NUL character, and Postgres accepts no text with one.
         .filter(|bytes| !bytes.windows(6).any(|window| window == br"\u0000"))
         .and_then(|bytes| serde_json::from_slice::<(String, K)>(&bytes).ok())
         .filter(|(of_list, _)| of_list == list)
@@ -110,10 +110,10 @@ fn read_cursor<K: DeserializeOwned>(
         })
 }
 
-/// Defines a connection and its edge. The edge may carry more than its node; the connection knows its total through
-/// a [`Total`](super::loaders::Total), which is only asked when the client asks. Cursors of short lists that many
-/// parents have are only written when the client asks: such an edge has no `cursor`, but says `by` which function it is
-/// made of the node.
+/// Defines a connection and its edge. The edge may have more fields than its node. A [`Total`](super::loaders::Total)
+/// counts the items of the list, but only if the query selects the total. In short lists that many parents have,
+/// cursors too are written only if they are selected: such an edge has no `cursor`, and `by` is the function that makes
+/// it from the node.
 macro_rules! connection {
     (
         $(#[$connection_doc:meta])* $connection:ident
@@ -123,7 +123,7 @@ macro_rules! connection {
         pub struct $edge {
             /// The item.
             pub node: $node,
-            /// The place of the item in the list, for `after` and `before`.
+            /// The cursor of the item, for `after` and `before`.
             pub cursor: $crate::graphql::engine::answer_budget::Text<String>,
             $(pub $field: $type,)*
         }
@@ -163,7 +163,7 @@ macro_rules! connection {
             }
         }
 
-        // Not a `SimpleObject`, whose getters nothing calls.
+        // Not a `SimpleObject`, because nothing would call its getters.
         $(#[$edge_doc])*
         #[async_graphql::Object]
         impl $edge {
@@ -172,7 +172,7 @@ macro_rules! connection {
                 $crate::graphql::engine::quick::Quick(&self.node)
             }
 
-            /// The place of the item in the list, for `after` and `before`.
+            /// The cursor of the item, for `after` and `before`.
             async fn cursor(&self) -> $crate::graphql::engine::answer_budget::Text<String> {
                 self.place()
             }
@@ -210,7 +210,7 @@ macro_rules! connection {
         }
 
         impl $connection {
-            /// A page of a list with that total.
+            /// Creates the connection of a page and the total of its list.
             pub fn new(
                 page: $crate::audience::paging::Page<$edge>,
                 total: $crate::graphql::engine::loaders::Total,
@@ -222,7 +222,7 @@ macro_rules! connection {
                 }
             }
 
-            /// The same, of rows that were loaded with a permit.
+            /// Adds the permit with which the rows were loaded.
             #[allow(dead_code, reason = "most lists have rows that are never large")]
             pub fn loaded_with(
                 self,
@@ -238,7 +238,7 @@ macro_rules! connection {
         $(#[$connection_doc])*
         #[async_graphql::Object]
         impl $connection {
-            /// The items of this page with their places.
+            /// The items of this page with their cursors.
             async fn edges(
                 &self,
             ) -> $crate::graphql::engine::quick::Items<$crate::graphql::engine::quick::Quick<&$edge>> {

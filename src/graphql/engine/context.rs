@@ -1,4 +1,4 @@
-//! What resolvers ask their context for.
+//! Access of resolvers to the application and the request.
 
 use super::loaders::RequestLoader;
 use super::scope::forbidden;
@@ -11,7 +11,7 @@ use async_graphql::{Context, ErrorExtensions};
 /// The path below which the server is reached.
 pub struct BasePath(pub String);
 
-/// What resolvers ask their context for.
+/// Reads the application and the request from the context of a resolver.
 pub trait ContextExt {
     /// Returns the application.
     fn app(&self) -> async_graphql::Result<&App>;
@@ -19,11 +19,11 @@ pub trait ContextExt {
     fn loader(&self) -> async_graphql::Result<&RequestLoader>;
     /// Returns what the client may do.
     fn access(&self) -> async_graphql::Result<Access>;
-    /// Returns who asks, and where the request came from.
+    /// Returns the client, and where the request came from.
     fn origin(&self) -> async_graphql::Result<&Origin>;
-    /// Returns the address of a path on this server, without its host.
+    /// Returns a path on this server with the base path in front.
     fn address(&self, path: &str) -> async_graphql::Result<String>;
-    /// Fails with FORBIDDEN if the client may not use a field, given by its coordinate.
+    /// Fails with `FORBIDDEN` if the client lacks the scope that a field needs. The field is given by its coordinate.
     fn require(&self, needed: Scope, coordinate: &str) -> async_graphql::Result<()>;
 }
 

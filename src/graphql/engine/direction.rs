@@ -14,7 +14,8 @@ pub enum SortDirection {
 }
 
 impl SortDirection {
-    /// Returns the name of a list in this direction, for its cursors: those of one direction are refused in the other.
+    /// Returns the name of a list in this direction. Cursors contain it, so that a cursor of one direction is refused
+    /// in the other.
     pub fn name_list(self, list: &str) -> String {
         match self {
             SortDirection::Ascending => list.to_owned(),
@@ -22,7 +23,7 @@ impl SortDirection {
         }
     }
 
-    /// Returns what to ask of the ascending list for a page in this direction.
+    /// Converts a request in this direction to one of the ascending list.
     pub fn turn_request<K>(self, request: PageRequest<K>) -> PageRequest<K> {
         match self {
             SortDirection::Ascending => request,
@@ -30,7 +31,7 @@ impl SortDirection {
         }
     }
 
-    /// Returns a page of the ascending list in this direction.
+    /// Converts a page of the ascending list to this direction.
     pub fn turn_page<T>(self, page: Page<T>) -> Page<T> {
         match self {
             SortDirection::Ascending => page,

@@ -1,4 +1,5 @@
-//! From our errors to those of the API: what the user can mend is data, the rest is a top-level error with a code.
+//! Converts errors to those of the API. Errors that the user can correct are data; the rest are top-level errors with a
+//! code.
 
 use super::answer_budget::Text;
 use super::code::ErrorCode;
@@ -6,10 +7,10 @@ use crate::error::{Error, InputCode, InputProblem, first_problems};
 use crate::rule::{Code, Problem, bounded};
 use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
 
-/// One error of the input of a mutation; nothing was changed.
+/// One error in the input of a mutation. Nothing was changed.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct UserError {
-    /// The code of the mistake.
+    /// The code of the error.
     pub code: UserErrorCode,
     /// What was expected and what was found.
     pub message: Text<String>,
@@ -24,17 +25,18 @@ pub struct UserError {
 pub enum UserErrorCode {
     /// The value does not have the required form.
     Invalid,
-    /// The value is already taken by another.
+    /// Another object already has the value.
     Taken,
     /// The value names something that does not exist.
     NotFound,
     /// A required value is missing.
     Missing,
-    /// Only `consent` raises the status of a subscriber who unsubscribed, bounced or complained.
+    /// Only `consent` gives the status SUBSCRIBED or PENDING back to a subscriber who unsubscribed, bounced or
+    /// complained.
     ConsentRequired,
-    /// The thing is in use and cannot be deleted or changed.
+    /// The object is in use and cannot be deleted or changed.
     InUse,
-    /// The thing was changed since you read it: its version is not `ifVersion`. Read it again.
+    /// The object was changed since you read it: its version is not `ifVersion`. Read it again.
     Conflict,
     /// Another refresh is running; try again when it has finished.
     RefreshRunning,
@@ -42,7 +44,7 @@ pub enum UserErrorCode {
     WrongShape,
     /// A value in a rule cannot be used, such as a day that does not exist.
     WrongValue,
-    /// A list or a text in a rule that must hold something is empty.
+    /// A list or a text in a rule is empty, but must hold something.
     Empty,
     /// The rule names a node that does not exist.
     UnknownNode,
@@ -60,7 +62,7 @@ pub enum UserErrorCode {
     UnknownSegment,
     /// The rule uses its own segment, directly or through other segments.
     Cycle,
-    /// A regular expression is not valid or too large.
+    /// A regular expression is invalid or too large.
     InvalidRegex,
     /// Nodes of a rule are nested too deeply.
     TooDeep,
@@ -116,7 +118,7 @@ impl From<Code> for UserErrorCode {
 }
 
 impl UserError {
-    /// A mistake in an input.
+    /// Creates an error in an input.
     pub fn new(code: UserErrorCode, path: impl Into<String>, message: impl Into<String>) -> Self {
         UserError {
             code,
@@ -135,7 +137,7 @@ impl UserError {
         }
     }
 
-    /// A problem of a rule, at its place in the field `rule` of the input.
+    /// Creates an error from a problem of a rule. Its path begins with the field `rule` of the input.
     pub fn of_rule(problem: Problem) -> Self {
         let path = match problem.path.as_str() {
             "" => "rule".to_owned(),
@@ -150,7 +152,7 @@ impl UserError {
     }
 }
 
-/// Splits a result into what a mutation can report as data and what it cannot.
+/// Splits a result. The errors that a mutation reports as data are in the inner result.
 pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
     match result {
         Ok(value) => Ok(Ok(value)),
@@ -180,7 +182,7 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
     }
 }
 
-/// Returns the error with its code; what only we can mend is logged and not shown.
+/// Returns the error with its code. Failures of the server are logged, and their reason is not shown.
 pub fn to_graphql(error: Error) -> async_graphql::Error {
     let (code, message) = match &error {
         Error::NotFound { .. } => (ErrorCode::NotFound, error.to_string()),
@@ -227,7 +229,7 @@ fn problem_value(problem: &Problem) -> Value {
     Value::from_json(json).unwrap_or_default()
 }
 
-/// A mistake in an argument of a query.
+/// Creates an error in an argument of a query.
 pub fn bad_input(message: impl Into<String>) -> async_graphql::Error {
     async_graphql::Error::new(bounded(message))
         .extend_with(|_, extensions| extensions.set("code", ErrorCode::BadUserInput.as_str()))

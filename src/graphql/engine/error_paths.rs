@@ -1,8 +1,8 @@
 //! The paths of errors.
 //!
-//! async-graphql 8.0.0-rc.5 writes the path of an error anew in each list that the error passes through on its way to the
-//! nullable field that becomes null. In the end the path would name an item of the outermost list instead of the field that
-//! failed, which the specification asks for (September 2025, section 7.1.5 "Errors").
+//! async-graphql 8.0.0-rc.5 writes the path of an error anew in each list that the error passes through on its way to
+//! the nullable field that becomes null. In the end the path would name an item of the outermost list. The
+//! specification demands the field that failed (September 2025, section 7.1.5 "Errors").
 
 use async_graphql::async_trait::async_trait;
 use async_graphql::extensions::{
@@ -11,10 +11,10 @@ use async_graphql::extensions::{
 use async_graphql::{PathSegment, ServerError, ServerResult, Value};
 use std::sync::Arc;
 
-/// Remembers the path of an error where it happens.
+/// Remembers the path of each error when it occurs.
 pub struct ErrorPaths;
 
-/// The path that an error had first.
+/// The first path of an error.
 struct FirstPath(Vec<PathSegment>);
 
 impl ExtensionFactory for ErrorPaths {
@@ -35,7 +35,7 @@ impl Extension for ErrorPaths {
     }
 }
 
-/// Remembers the path of an error, unless an earlier one is.
+/// Remembers the path of an error, unless an earlier path is remembered.
 pub fn remember_path(mut error: ServerError) -> ServerError {
     if error.source::<FirstPath>().is_none() {
         error.source = Some(Arc::new(FirstPath(error.path.clone())));
@@ -43,7 +43,7 @@ pub fn remember_path(mut error: ServerError) -> ServerError {
     error
 }
 
-/// Gives an error the path that it had first.
+/// Gives an error its first path again.
 pub fn restore_path(error: &mut ServerError) {
     if let Some(FirstPath(path)) = error.source::<FirstPath>() {
         error.path = path.clone();

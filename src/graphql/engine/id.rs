@@ -1,4 +1,4 @@
-//! Global ids: opaque to clients, the kind and the number of a thing to us.
+//! Global ids. They are opaque to clients; the server reads the kind and number of an object from them.
 
 use super::error::bad_input;
 use crate::audience::global_id::write_global_id;
@@ -8,7 +8,7 @@ use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A kind of thing that has a global id.
+/// A kind of object that has a global id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the noun of that name")]
 pub enum Kind {
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// Returns the global id of a thing.
+/// Returns the global id of an object.
 pub fn to_global(kind: Kind, id: i64) -> ID {
     let name = KINDS
         .iter()
@@ -64,7 +64,7 @@ pub fn to_global(kind: Kind, id: i64) -> ID {
     ID(write_global_id(name, id))
 }
 
-/// Reads a global id.
+/// Reads a global id. Returns `None` if it is malformed.
 pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
     let bytes = URL_SAFE_NO_PAD.decode(id.as_bytes()).ok()?;
     let text = String::from_utf8(bytes).ok()?;
@@ -73,7 +73,7 @@ pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
     Some((*kind, number.parse().ok()?))
 }
 
-/// Reads the global id of a thing of a kind, in an argument of a query.
+/// Reads the global id of an object of the kind `wanted`, in an argument of a query.
 pub fn parse_kind(id: &ID, wanted: Kind, path: &str) -> async_graphql::Result<i64> {
     read(id, wanted).map_err(|message| bad_input(format!("{path}: {message}")))
 }

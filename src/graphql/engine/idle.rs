@@ -1,7 +1,7 @@
-//! When an operation can do nothing more before something is loaded.
+//! Detects when an operation is idle: it can do nothing more before something is loaded.
 //!
-//! A loader loads at that moment what was asked for until then: it waits for no time and for no number of turns, and a
-//! question costs the same number of statements on a busy machine as on an idle one.
+//! A loader then loads everything that was requested so far. It waits for no fixed time and no number of polls, so a
+//! request takes the same number of statements on a busy machine as on an idle one.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use tokio::task::coop::has_budget_remaining;
 
-/// Whether an operation is idle, and who waits for that.
+/// Whether an operation is idle, and the tasks that wait for it to be idle.
 #[derive(Clone, Default)]
 pub struct Idle(Arc<Mutex<State>>);
 
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Idle {
-    /// Returns once the operation is idle: at once if it is.
+    /// Waits until the operation is idle. Returns at once if it already is.
     pub async fn wait(&self) {
         poll_fn(|context| {
             let mut state = self.lock();
@@ -34,7 +34,7 @@ impl Idle {
         .await;
     }
 
-    /// Runs an operation and notes whenever it is idle.
+    /// Runs an operation and records when it is idle.
     pub async fn watch<F: Future>(self, operation: F) -> F::Output {
         let mut watch = Watch::new(self);
         let mut operation = pin!(operation);
@@ -61,20 +61,21 @@ impl Idle {
     }
 }
 
-/// Notes whether what it polls is idle. It is idle too once this is dropped, so that no loader waits for ever.
+/// Records whether the operation that it polls is idle. The operation also counts as idle once this is dropped, so that
+/// no loader waits for ever.
 pub struct Watch {
     idle: Idle,
     noted: Option<Arc<Noted>>,
 }
 
 impl Watch {
-    /// Notes in that place.
+    /// Creates a watch that records in `idle`.
     pub fn new(idle: Idle) -> Watch {
         Watch { idle, noted: None }
     }
 
-    /// Polls a part of an operation. It is idle afterwards if it is pending and did not wake itself meanwhile: long lists
-    /// do that, to let others go first.
+    /// Polls a part of an operation. The operation is then idle if it is pending and did not wake itself meanwhile.
+    /// Long lists wake themselves to yield to other tasks.
     pub fn poll<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -87,7 +88,7 @@ impl Watch {
             if has_budget_remaining() {
                 self.idle.set(true);
             } else {
-                // Tokio may have held something back that is ready.
+                // tokio may have held back something that is ready, because the budget of the task is used up.
                 context.waker().wake_by_ref();
             }
         }
@@ -118,7 +119,7 @@ impl Drop for Watch {
     }
 }
 
-/// A waker that notes that it was used.
+/// A waker that records whether it was used.
 struct Noted {
     was_woken: AtomicBool,
     waker: Waker,
@@ -141,7 +142,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use tokio::sync::Notify;
 
-    /// Waits, beside an operation that wakes itself a thousand times before it waits for the one who waits here.
+    /// The operation wakes itself a thousand times, and only then waits for the task that waits until it is idle.
     #[tokio::test]
     async fn an_operation_that_wakes_itself_is_not_idle() {
         let idle = Idle::default();

@@ -1,4 +1,4 @@
-//! Loaders: one statement per field, however many parents ask for it.
+//! Loaders: one statement per field, however many parents have it.
 
 use super::error::to_graphql;
 use super::idle::Idle;
@@ -46,10 +46,10 @@ use tracing::{Instrument, Span};
 /// The loaders of one request.
 pub type RequestLoader = DataLoader<Loaders>;
 
-/// Makes the loaders of one request. They cache nothing: a mutation must not see what was before it.
+/// Creates the loaders of one request. They cache nothing: a mutation must not see values from before it.
 ///
-/// Batches wait on the thread of the request until it is idle. Must be called within a `LocalSet`, as the workers of actix
-/// are.
+/// Batches wait on the thread of the request until its operation is idle. Must be called within a `LocalSet`, as the
+/// workers of actix are.
 pub fn request_loader(app: App, origin: Origin, idle: Idle, operation: &Span) -> RequestLoader {
     let loaders = Loaders {
         app,
@@ -63,7 +63,7 @@ pub fn request_loader(app: App, origin: Origin, idle: Idle, operation: &Span) ->
     DataLoader::new(loaders, spawner, WhenIdle(idle)).delay(Duration::ZERO)
 }
 
-/// Runs batches on the thread of the request. What goes wrong in one is logged under the name of the request.
+/// Runs batches on the thread of the request. Their failures are logged in the span of the request.
 struct OnThisThread {
     /// For the log.
     request: Span,
@@ -79,7 +79,7 @@ impl Spawn for OnThisThread {
     }
 }
 
-/// Makes batches wait until the operation can do nothing more without them.
+/// Delays batches until the operation can do nothing more without them.
 struct WhenIdle(Idle);
 
 impl Timer for WhenIdle {
@@ -89,16 +89,17 @@ impl Timer for WhenIdle {
     }
 }
 
-/// Loads by key over the database.
+/// Loads values by key from the database.
 pub struct Loaders {
     app: App,
-    /// The API key in whose line scans wait.
+    /// The API key in whose queue scans wait.
     key: Option<i64>,
-    /// Who asks, and where the request came from.
+    /// The client, and where the request came from.
     origin: Origin,
 }
 
-/// Defines the loading of one kind of key by one function over a connection: at once, or as a scan when its turn comes.
+/// Defines the loader of one kind of key by a function over a connection. With `scan`, it first waits in the queue of
+/// scans.
 macro_rules! load {
     ($(#[$doc:meta])* $key:ident($inner:ty) -> $value:ty, |$connection:ident, $keys:ident| $body:expr) => {
         load!(@ $(#[$doc])* $key($inner) -> $value, $keys, |loaders| {
@@ -160,7 +161,7 @@ fn by_key<T, V: From<T>>(rows: Vec<T>, key: impl Fn(&T) -> &String) -> HashMap<S
     keyed.collect()
 }
 
-/// Gathers what belongs to the same key, in the order in which it comes.
+/// Groups rows by key, in the order in which they come.
 fn grouped<K: std::hash::Hash + Eq, T>(
     rows: impl IntoIterator<Item = (K, T)>,
 ) -> HashMap<K, Vec<T>> {
@@ -178,7 +179,7 @@ load!(
 );
 
 load!(
-    /// The position after everything that has changed a segment so far; it is the same for all of them.
+    /// The position after all changes of segments so far. It is the same for every segment.
     PositionOf(i64) -> Position,
     |connection, ids| {
         let position = find_start(connection, Start::Now)?;
@@ -193,7 +194,7 @@ load!(
 );
 
 impl SubscriberByEmail {
-    /// The key of an address in any form.
+    /// Returns the key of an e-mail address in any form.
     pub fn of(email: &str) -> SubscriberByEmail {
         SubscriberByEmail(find_email(email))
     }
@@ -221,7 +222,7 @@ load!(
 );
 
 load!(
-    /// The settings in use, for a field of many parents.
+    /// The current settings, for fields that many parents have.
     SettingsInUse(()) -> Settings,
     |connection, keys| {
         let settings = setting::load(connection)?;
@@ -254,10 +255,10 @@ load!(
 );
 
 load!(
-    /// The last attempts of a webhook, so many of them.
+    /// The last attempts of a webhook, at most that many.
     WebhookAttemptsOf((i64, usize)) -> Vec<Attempt>,
     |connection, keys| {
-        // The same field of several webhooks asks for as many of each.
+        // A field asks for the same number of attempts of each webhook, so this is one statement for each field.
         let mut found = HashMap::new();
         for (number, ids) in grouped(keys.into_iter().map(|(id, number)| (number, id))) {
             let lists = webhook::list_last(connection, &ids, number)?.into_iter();
@@ -310,13 +311,13 @@ load!(
 );
 
 load!(
-    /// The groups of a subscriber by key, each with when the subscriber was added.
+    /// The groups of a subscriber, ordered by key, each with the time when the subscriber was added.
     GroupsOf(i64) -> GroupList,
     |connection, ids| read_groups_of(connection, &ids)
 );
 
 load!(
-    /// The segments of a subscriber by key.
+    /// The segments of a subscriber, ordered by key.
     SegmentsOf(i64) -> SegmentList,
     |connection, ids| read_segments_of(connection, &ids)
 );
@@ -334,7 +335,7 @@ load!(
 );
 
 load!(
-    /// Whether a (group, subscriber) pair is a membership; those that are not are not found.
+    /// A (group, subscriber) pair, found only if it is a membership.
     GroupPair((i64, i64)) -> (),
     |connection, pairs| {
         let found = membership::filter_group_memberships(connection, &pairs)?;
@@ -343,7 +344,7 @@ load!(
 );
 
 load!(
-    /// Whether a (segment, subscriber) pair is a membership; those that are not are not found.
+    /// A (segment, subscriber) pair, found only if it is a membership.
     SegmentPair((i64, i64)) -> (),
     |connection, pairs| {
         let found = membership::filter_segment_memberships(connection, &pairs)?;
@@ -352,19 +353,19 @@ load!(
 );
 
 load!(
-    /// Whether a (key of a group, subscriber) pair is a membership; nothing is found for a group that does not exist.
+    /// Whether a (key of a group, subscriber) pair is a membership. Not found if the group does not exist.
     GroupKeyPair(membership::KeyPair) -> bool,
     |connection, pairs| membership::test_group_memberships(connection, &pairs)
 );
 
 load!(
-    /// Whether a (key of a segment, subscriber) pair is a membership; nothing is found for a segment that does not exist.
+    /// Whether a (key of a segment, subscriber) pair is a membership. Not found if the segment does not exist.
     SegmentKeyPair(membership::KeyPair) -> bool,
     |connection, pairs| membership::test_segment_memberships(connection, &pairs)
 );
 
 load!(
-    /// When a membership began: by segment, subscriber and the moment for which it is reported.
+    /// When a membership began, by segment, subscriber and the time as of which the membership is reported.
     JoinedAt((i64, i64, Option<DateTime<Utc>>)) -> DateTime<Utc>,
     |connection, keys| {
         let of_moments = grouped(keys.into_iter().map(|(segment, subscriber, at)| (at, (segment, subscriber))));
@@ -378,13 +379,13 @@ load!(
 );
 
 load!(
-    /// For which time the daily job last ran.
+    /// The time for which the daily job last ran.
     LastDailyRun(()) -> DateTime<Utc>,
     |connection, _keys| Ok(last_run(connection)?.map(|ran_for| ((), ran_for)).into_iter().collect())
 );
 
 load!(
-    @ /// All that is held about a subscriber, by id. The audit log says who asked for it.
+    @ /// All stored data about a subscriber, by id. Loading it writes a row to the audit log.
     PersonalDataOf(i64) -> serde_json::Value, ids, |loaders| {
         let entry = Entry::new(loaders.origin.clone(), "exportPerson", loaders.app.now());
         loaders.app.db.run(move |connection| {
@@ -409,7 +410,7 @@ load!(
 );
 
 load!(
-    /// The last refresh of a segment and what it did to it.
+    /// The last refresh of a segment, and what it did to the segment.
     LastRefreshOf(i64) -> (Refresh, SegmentRefresh),
     |connection, ids| find_last_refreshes(connection, &ids)
 );
@@ -421,7 +422,7 @@ load!(
 );
 
 load!(
-    /// The segments whose rules use something, by key.
+    /// The segments whose rules use a dependency, ordered by key.
     UsersOf(Dependency) -> Vec<Arc<Segment>>,
     |connection, used| {
         let found = segment::find_users(connection, &used)?.into_iter();
@@ -430,7 +431,7 @@ load!(
 );
 
 load!(
-    /// What the rule of a segment uses.
+    /// The dependencies of the rule of a segment.
     DependenciesOf(i64) -> Vec<Dependency>,
     |connection, ids| Ok(grouped(list_uses(connection, &ids)?))
 );
@@ -462,8 +463,8 @@ load!(
     }
 );
 
-/// Loads one value; its failure is shared with all that were loaded with it. Boxed, or it would be a large part of the
-/// future of every field.
+/// Loads one value. If its batch fails, all values in the batch fail. The future is boxed, or it would be a large part
+/// of the future of every field.
 pub async fn load_one<K>(
     loader: &RequestLoader,
     key: K,

@@ -1,5 +1,5 @@
-//! How a document becomes an answer, whatever the types: reading and judging it, its bounds and costs, loaders, pages, ids,
-//! errors.
+//! Turns a document into an answer, whatever the types: parsing and validation, limits and costs, loaders, pages, ids
+//! and errors.
 
 pub(in crate::graphql) mod ahead;
 pub(in crate::graphql) mod answer_budget;

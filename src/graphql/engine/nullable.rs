@@ -1,7 +1,7 @@
 //! Resolvers of nullable fields. If such a field fails, it is null and its siblings are answered.
 //!
-//! async-graphql does so for an `Option<Result<T>>`. A resolver that returns `Result<Option<T>>` makes the object that has
-//! the field null as well, up to the whole answer.
+//! async-graphql does so for an `Option<Result<T>>`. If a resolver returns `Result<Option<T>>` and fails, the object
+//! that has the field becomes null as well, up to the whole answer.
 
 use async_graphql::Result;
 

@@ -1,4 +1,5 @@
-//! What a GraphQL request says, whichever way it comes: <https://graphql.github.io/graphql-over-http/draft/#sec-Request>.
+//! The parameters of a GraphQL request, over any transport:
+//! <https://graphql.github.io/graphql-over-http/draft/#sec-Request>.
 
 use super::code::ErrorCode;
 use super::document::{Reference, Refusal};
@@ -10,15 +11,15 @@ use serde_json::{Map, Value};
 pub struct Parameters {
     /// The text of the document.
     pub query: Option<String>,
-    /// The name of a document that the server has.
+    /// The hash or name of a document that the server knows.
     pub document_id: Option<String>,
-    /// Which operation of the document.
+    /// The name of the operation to execute.
     pub operation_name: Option<String>,
-    /// The values of its variables.
+    /// The values of the variables.
     pub variables: Map<String, Value>,
-    /// What else is asked for.
+    /// The extensions of the request.
     pub extensions: Map<String, Value>,
-    /// The place of a number in the variables that no double holds, and what is wrong with it.
+    /// The path of a number in the variables that no double can hold, and what is wrong with it.
     pub lost_digits: Option<(String, String)>,
 }
 
@@ -26,25 +27,25 @@ pub struct Parameters {
 const EXPECTED: &str = "expected a JSON object with \"query\" and perhaps \"variables\"";
 
 impl Parameters {
-    /// Reads a body.
+    /// Parses the body of a request.
     ///
     /// # Errors
-    /// A message where it is no JSON.
+    /// A message if the body is not JSON.
     pub fn parse_json(body: &[u8]) -> Result<Value, String> {
         serde_json::from_slice(body).map_err(|error| format!("{EXPECTED}: {error}"))
     }
 
-    /// Looks in the text that the parameters were read from for numbers in the variables that no double holds. `below`
-    /// has the keys under which the variables are. The request is refused when it is prepared.
+    /// Finds numbers in the variables that no double can hold. `json` is the text that the parameters were read from,
+    /// and `below` has the keys under which the variables are. The request is refused when it is prepared.
     pub fn find_lost_digits(&mut self, json: &[u8], below: &[&str]) {
         let json = std::str::from_utf8(json).unwrap_or_default();
         self.lost_digits = find_lost_digits(json, below);
     }
 
-    /// Takes parameters from JSON. What is not known is passed over.
+    /// Reads parameters from JSON. Unknown ones are ignored.
     ///
     /// # Errors
-    /// A message where one has another type.
+    /// A message if a parameter has the wrong type.
     pub fn from_json(value: Value) -> Result<Parameters, String> {
         let Value::Object(mut fields) = value else {
             return Err(format!("{EXPECTED}, found {}", name_type(&value)));
@@ -59,10 +60,10 @@ impl Parameters {
         })
     }
 
-    /// Takes parameters from the query of an address; an empty one counts as absent.
+    /// Reads parameters from the query string of a URL. An empty parameter counts as absent.
     ///
     /// # Errors
-    /// A message where one cannot be read.
+    /// A message if a parameter cannot be read.
     pub fn from_query(query: &str) -> Result<Parameters, String> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query)
             .map_err(|error| format!("expected parameters such as ?query=…: {error}"))?;
@@ -89,10 +90,10 @@ impl Parameters {
         })
     }
 
-    /// Returns how the request names its document, beside its text or instead of it.
+    /// Returns how the request names its document, besides its text or instead of it.
     ///
     /// # Errors
-    /// A [`Refusal`] where the extension has another form than Apollo's clients give it.
+    /// A [`Refusal`] if the extension does not have the form that Apollo's clients give it.
     pub fn reference(&self) -> Result<Option<Reference>, Refusal> {
         if let Some(id) = &self.document_id {
             return Ok(Some(Reference::parse(id)));

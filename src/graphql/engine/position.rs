@@ -1,4 +1,4 @@
-//! Positions in the history of changes, as clients keep them: opaque to them, a place and its token to us.
+//! Positions in the history of changes. They are opaque to clients; the server reads a place and its token from them.
 
 use super::error::bad_input;
 use super::id::{Kind, parse_global};
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 const NAME: &str = "Position";
 
-/// Returns the text of a position after which so many people of the next change were sent.
+/// Returns the text of a position. `told` is how many subscribers of the next change were already sent.
 pub fn write_position(position: &Position, told: usize) -> ID {
     let Position {
         place: Place { refresh, between },
@@ -23,8 +23,8 @@ pub fn write_position(position: &Position, told: usize) -> ID {
     ID(URL_SAFE_NO_PAD.encode(text))
 }
 
-/// Reads the argument `after`, a position or the global id of a refresh: from where to follow, and how many people of
-/// the next change were sent before.
+/// Reads the argument `after`, a position or the global id of a refresh. Returns where to start, and how many
+/// subscribers of the next change were already sent.
 pub fn parse_after(after: &ID) -> async_graphql::Result<(Start, usize)> {
     if let Some((Kind::Refresh, id)) = parse_global(after) {
         return Ok((Start::Refresh(id), 0));

@@ -1,10 +1,10 @@
-//! Objects and lists whose fields are asked as soon as they are met, and written as soon as they are known.
+//! Objects and lists whose fields are polled as soon as they are reached, and written as soon as they are known.
 //!
-//! async-graphql makes a future for every field of every object, gathers them and drives all of them as one. Most fields
-//! have their value at hand, and are written at once ([`at_hand`](super::at_hand)). Of the others each future is polled
-//! once when it is made, and only those that wait for something are kept and driven together. A future that is ready leaves
-//! its memory to the next one. Extensions are not asked: the only one is [`error_paths`](super::error_paths), whose work is
-//! done here.
+//! async-graphql makes a future for every field of every object, collects them and drives them all together. Here most
+//! fields are known and are written at once ([`at_hand`](super::at_hand)). The future of any other field is polled once
+//! when it is made. Only those that are pending are kept and driven together. A future that is ready leaves its memory
+//! to the next one. Extensions are not called: the only one is [`error_paths`](super::error_paths), whose work is done
+//! here.
 
 use super::answer_budget::AnswerBudget;
 use super::at_hand::{AtHand, Written, write_field_of};
@@ -22,13 +22,13 @@ use std::task::Poll;
 use tokio::task::coop::consume_budget;
 use tokio_util::sync::ReusableBoxFuture;
 
-/// How many items of a list that are small count as one step of a task.
+/// How many small items of a list count as one step of a task.
 const TURN: usize = 4;
 
-/// An object, as in the schema without this.
+/// An object. In the schema it has the type of `T`.
 pub struct Quick<T>(pub T);
 
-/// A list, as a [`Vec`] is in the schema.
+/// A list. In the schema it is the same as a [`Vec`].
 pub struct Items<T>(pub Vec<T>);
 
 impl<T: ContainerType + AtHand> OutputType for Quick<T> {
@@ -94,7 +94,7 @@ impl<T: OutputType + Written> OutputType for Items<T> {
         for (place, item) in self.0.iter().enumerate() {
             out.separate(place);
             let begun = out.mark();
-            // Where one has to be waited for, so have most of the others: the same is selected of all.
+            // If one item must be awaited, most of the others must too, because the same fields are selected on all.
             if !waiting.is_empty() || item.write(&of_items, &mut out).is_none() {
                 out.take_back(begun);
                 places.push(begun.length);
@@ -110,8 +110,8 @@ impl<T: OutputType + Written> OutputType for Items<T> {
     }
 }
 
-/// Lists the fields that are selected of a type. A document that is translated has each of them once, and fragments only
-/// on types of objects.
+/// Lists the fields that are selected on a type. A translated document has each of them once, and fragments only on
+/// object types.
 pub(super) fn list_fields<'s, T: OutputType>(
     set: &'s SelectionSet,
     fields: &mut Vec<&'s Positioned<Field>>,
@@ -125,7 +125,7 @@ pub(super) fn list_fields<'s, T: OutputType>(
                     list_fields::<T>(&fragment.node.selection_set.node, fields);
                 }
             }
-            // Dissolved by the translation.
+            // The translation has inlined these.
             Selection::FragmentSpread(_) => {}
         }
     }
@@ -158,10 +158,10 @@ async fn ask_item<'r, T: OutputType>(
     value.map_err(|error| remember_path(context.set_error_path(error)))
 }
 
-/// A value that is resolved.
+/// A value that is being resolved.
 type Resolving<'r> = ReusableBoxFuture<'r, ServerResult<Value>>;
 
-/// Puts the next future into memory that is free, or else into new one.
+/// Starts the next future, in free memory if there is any, or else in new memory.
 fn begin_next<'r, F>(
     asked: &mut impl Iterator<Item = F>,
     free: &mut Option<Resolving<'r>>,
@@ -177,7 +177,7 @@ where
     Some(used)
 }
 
-/// Polls each once, and drives together what is not ready then.
+/// Polls each future once, and then drives those that are pending together.
 async fn ask_all<'r, F>(mut asked: impl ExactSizeIterator<Item = F>) -> ServerResult<Vec<Value>>
 where
     F: Future<Output = ServerResult<Value>> + Send + 'r,

@@ -1,4 +1,4 @@
-//! Scalars that the libraries do not bring under the names we want.
+//! Scalars that the libraries do not provide under the names we want.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::NaiveDate;
@@ -31,7 +31,7 @@ impl ScalarType for Date {
     }
 }
 
-/// Returns a count as GraphQL's 32-bit integer; ten million subscribers fit two hundred times.
+/// Returns a count as GraphQL's 32-bit integer, which is large enough for two hundred times ten million subscribers.
 pub fn count(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

@@ -1,14 +1,15 @@
-//! Which scopes a field asks for, by its coordinate in the schema, and so what a key with WRITE alone sees.
+//! The scopes that each field of the schema needs, and so what a key with WRITE alone can see.
 //!
-//! It is decided by kind and not field by field, so that a new field is closed by default.
+//! Scopes are decided by kind and not field by field, so that a new field is closed by default.
 //!
-//! WRITE alone sees what its own mutation did: `userErrors`, the counts of [`OUTCOME_FIELDS`] and the `id` of what was
-//! made or changed. It runs imports, and sees how far they are ([`IMPORT_FIELDS`]). It sees nothing that depends on values
-//! which it did not send: otherwise it could ask for any value by a segment, a dry run or a conversion, and count.
+//! A key with WRITE alone sees what its own mutation did: `userErrors`, the counts of [`OUTCOME_FIELDS`] and the `id`
+//! of the objects that were made or changed. It runs imports, and sees their progress ([`IMPORT_FIELDS`]). It sees
+//! nothing that depends on values which it did not send. Otherwise it could find out any value by counting, with a
+//! segment, a dry run or a conversion.
 
 use crate::audience::api_key::Scope;
 
-/// The mutations for ADMIN. All others change the audience, which is what WRITE is for.
+/// The mutations that need ADMIN. All others change the audience, which is what WRITE is for.
 const ADMIN_MUTATIONS: [&str; 9] = [
     "createApiKey",
     "createWebhook",
@@ -33,10 +34,10 @@ const TELLING_MUTATIONS: [&str; 8] = [
     "updateCustomField",
 ];
 
-/// The questions for ADMIN.
+/// The queries that need ADMIN.
 const ADMIN_QUERIES: [&str; 4] = ["apiKeys", "auditLog", "webhook", "webhooks"];
 
-/// The types about API keys, webhooks and the audit log, for ADMIN as the keys and webhooks themselves.
+/// The types about API keys, webhooks and the audit log. They need ADMIN, like the keys and webhooks themselves.
 const ADMIN_TYPES: [&str; 11] = [
     "ApiKey",
     "ApiKeyConnection",
@@ -51,8 +52,8 @@ const ADMIN_TYPES: [&str; 11] = [
     "WebhookEdge",
 ];
 
-/// The fields of payloads that any key may see whose mutation was allowed: what the mutation did, and the objects that
-/// it made or changed. Of the objects only `id` is open.
+/// The fields of payloads that any key may see if its mutation was allowed: what the mutation did, and the objects that
+/// it made or changed. Of these objects only `id` is open.
 const OUTCOME_FIELDS: [&str; 17] = [
     "addedCount",
     "bulkAction",
@@ -84,9 +85,9 @@ const IMPORT_FIELDS: [&str; 6] = [
     "uploadUrl",
 ];
 
-/// Returns the scopes that a field of an object or an interface asks for; none where any valid key will do.
+/// Returns the scopes that a field of an object or an interface needs. If the list is empty, any valid key will do.
 pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
-    // What the schema is and what type a thing has, people can read in public.
+    // The schema and the types of objects are public.
     if field.starts_with("__") || parent_type.starts_with("__") {
         return &[];
     }
@@ -100,7 +101,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
         "Query" if field == "viewer" => &[],
         "Viewer" if field == "apiKey" => &[Scope::Admin],
         "Viewer" | "Session" => &[],
-        // Of the import, fields other than those above need READ.
+        // The fields of the import that are not in `IMPORT_FIELDS` need READ.
         "Query" if field == "import" => &[],
         "Subscription" if field == "importProgress" => &[],
         "UserError" => &[],
@@ -113,7 +114,7 @@ pub fn needed_scopes(parent_type: &str, field: &str) -> &'static [Scope] {
     }
 }
 
-/// Says that a field, given by its coordinate such as `Query.groups`, is not for the key that asks.
+/// Returns the message that a key lacks the scope for a field, given by its coordinate such as `Query.groups`.
 pub fn forbidden(coordinate: &str, needed: Scope) -> String {
     let needed = needed.name().to_uppercase();
     format!("expected an API key with the scope {needed}, which {coordinate} asks for")
@@ -177,7 +178,7 @@ mod tests {
         }
     }
 
-    /// What else is open was forgotten here, or opened by mistake.
+    /// If another field is open, it is missing here or was opened by mistake.
     #[test]
     fn any_key_sees_outcomes_and_ids_and_nothing_else() {
         let plain = [
@@ -240,7 +241,7 @@ mod tests {
         assert_eq!(needed_scopes("Mutation", "later"), [Scope::Write]);
     }
 
-    /// Whatever is named as if it were about keys, or leads to them, is for ADMIN, also what is added later.
+    /// Every field that is named as if it were about keys or webhooks, or leads to them, needs ADMIN. New fields too.
     #[test]
     fn nothing_leads_to_keys_without_admin() {
         for (parent, field, of) in coordinates() {
@@ -258,8 +259,8 @@ mod tests {
         }
     }
 
-    /// A payload is reached by its mutation alone, or as one of the results of a mutation; were it a part of something
-    /// else, it would open that.
+    /// Only mutations return payloads, directly or as one of their results. A payload in another object would open the
+    /// fields of that payload to any key.
     #[test]
     fn outcomes_belong_to_mutations() {
         for (parent, field, of) in coordinates() {

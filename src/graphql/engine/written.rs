@@ -1,34 +1,34 @@
 //! Answers as JSON text.
 //!
-//! async-graphql builds an answer as a tree of values, with several allocations for every object, and writes it in the end.
-//! Here objects and lists become text as soon as they are resolved (see [`quick`](super::quick)). Such a text is in the
-//! tree as a [`Value::Binary`], which no field of the schema uses for anything else.
+//! async-graphql builds an answer as a tree of values, with several allocations for every object, and writes it in the
+//! end. Here objects and lists become text as soon as they are resolved (see [`quick`](super::quick)). Such a text is
+//! in the tree as a [`Value::Binary`], which no field of the schema uses for anything else.
 
 use super::answer_budget::AnswerBudget;
 use async_graphql::{ContextSelectionSet, Response, Value};
 use serde::Serialize;
 
-/// For how many bytes there is room at first: most objects need no more.
+/// How many bytes are reserved at first. Most objects need no more.
 const FIRST: usize = 256;
 
 /// JSON that is being written.
 pub struct Writing<'b> {
     text: Vec<u8>,
     budget: Option<&'b AnswerBudget>,
-    /// How many bytes of it were counted.
+    /// How many bytes of the text were counted in the budget.
     counted: usize,
 }
 
-/// How far a text was written.
+/// A point in the text to which it can be taken back.
 #[derive(Clone, Copy)]
 pub struct Mark {
-    /// How much was written.
+    /// The length of the text.
     pub length: usize,
     counted: usize,
 }
 
 impl<'b> Writing<'b> {
-    /// Nothing yet, of the answer that a selection belongs to.
+    /// Starts an empty text that counts in the budget of the operation.
     pub fn new(context: &ContextSelectionSet<'b>) -> Writing<'b> {
         Writing {
             text: Vec::with_capacity(FIRST),
@@ -37,20 +37,20 @@ impl<'b> Writing<'b> {
         }
     }
 
-    /// Counts bytes of the answer. Returns whether it may have them.
+    /// Counts bytes of the answer. Returns whether the answer may take them.
     pub fn charge(&mut self, bytes: usize) -> bool {
         self.counted += bytes;
         self.budget.is_none_or(|budget| budget.charge(bytes))
     }
 
-    /// Lets others have their turn, if much was written since.
+    /// Yields to other tasks if much was written since the last call.
     pub async fn take_turns(&self) {
         if let Some(budget) = self.budget {
             budget.take_turns().await;
         }
     }
 
-    /// Returns how far it is written.
+    /// Returns the current end of the text.
     pub fn mark(&self) -> Mark {
         Mark {
             length: self.text.len(),
@@ -68,36 +68,36 @@ impl<'b> Writing<'b> {
         }
     }
 
-    /// Writes signs of JSON as they are.
+    /// Writes JSON text as it is.
     pub fn signs(&mut self, signs: &str) {
         self.text.extend_from_slice(signs.as_bytes());
     }
 
-    /// Writes the comma before all items but the first.
+    /// Writes the comma before every item except the first.
     pub fn separate(&mut self, place: usize) {
         if place > 0 {
             self.text.push(b',');
         }
     }
 
-    /// Writes the name of a field; names of GraphQL have nothing to escape.
+    /// Writes the name of a field. Names in GraphQL need no escaping.
     pub fn name(&mut self, name: &str) {
         self.text.push(b'"');
         self.signs(name);
         self.signs("\":");
     }
 
-    /// Writes a value of JSON.
+    /// Writes a value by serde.
     pub fn json(&mut self, value: &impl Serialize) {
         write_json(&mut self.text, value);
     }
 
-    /// Writes a value.
+    /// Writes a value of async-graphql.
     pub fn value(&mut self, value: &Value) {
         write_value(&mut self.text, value);
     }
 
-    /// Ends the text. At each of these places, which ascend, one of the values is put in.
+    /// Finishes the text and inserts one of the values at each of these places, which must ascend.
     pub fn finish(self, places: &[usize], values: Vec<Value>) -> Value {
         if places.is_empty() {
             return Value::Binary(self.text.into());
@@ -156,7 +156,7 @@ fn write_value(text: &mut Vec<u8>, value: &Value) {
                 if place > 0 {
                     text.push(b',');
                 }
-                // Of a JSON scalar, any text may be a name.
+                // In a JSON scalar, any text may be a name.
                 write_json(text, name.as_str());
                 text.push(b':');
                 write_value(text, value);
@@ -167,7 +167,7 @@ fn write_value(text: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// Writes what cannot fail: the memory takes everything, and no value here has a form of its own.
+/// Writes a value as JSON. This cannot fail for the values here; if it did, `null` is written.
 fn write_json(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let begun = text.len();
     if serde_json::to_writer(&mut *text, value).is_err() {

@@ -22,7 +22,7 @@ pub enum ApiKeyScope {
     Read,
     /// Change the audience. A key with WRITE alone sees whether its mutations worked and nothing else.
     Write,
-    /// Everything that READ and WRITE allow, and API keys.
+    /// Everything that READ and WRITE allow, and also API keys, webhooks, settings and the audit log.
     Admin,
 }
 
@@ -86,7 +86,7 @@ connection! {
     ApiKeyEdge { ApiKeyNode }
 }
 
-/// Questions about API keys.
+/// Queries about API keys.
 #[derive(Default)]
 pub struct ApiKeyQuery;
 
@@ -129,7 +129,7 @@ pub struct CreateApiKeyInput {
 pub struct CreateApiKeyPayload {
     /// The API key.
     pub api_key: Option<ApiKeyNode>,
-    /// The whole key, for the header `Authorization: Bearer KEY`. It is shown this once and stored nowhere.
+    /// The whole key, for the header `Authorization: Bearer KEY`. It is shown only this once and stored nowhere.
     pub secret: Option<String>,
     /// The errors of the input; empty on success.
     pub user_errors: Vec<UserError>,

@@ -33,7 +33,7 @@ pub enum ActorKindName {
     Nobody,
 }
 
-/// The kind of target that an action is done to.
+/// The kind of the target of an action.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "TargetKind")]
 pub enum AuditTargetType {
@@ -77,7 +77,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Reads an actor as the database has it. A kind that only later versions know is read as NOBODY.
+    /// Reads an actor from its columns in the database. A kind that this version does not know is read as NOBODY.
     pub fn read(kind: &str, name: Option<&String>, key_prefix: Option<&String>) -> Actor {
         Actor {
             kind: ActorKind::find(kind).unwrap_or(ActorKind::Nobody).into(),
@@ -87,7 +87,7 @@ impl Actor {
     }
 }
 
-/// What an action was done to.
+/// The target of an action.
 #[derive(SimpleObject)]
 pub struct AuditEntryTarget {
     /// The kind of the target.
@@ -142,12 +142,12 @@ impl AuditEntryNode {
         self.0.peer.as_deref()
     }
 
-    /// The name of the request in the log of the server.
+    /// The id of the request in the log of the server.
     async fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// What the action was done to.
+    /// The target of the action.
     async fn target(&self) -> Option<AuditEntryTarget> {
         let kind = TargetKind::find(self.0.target.as_deref()?)?;
         let id = self.0.target_id.zip(global_kind(kind));
@@ -164,7 +164,7 @@ impl AuditEntryNode {
         ids.map(|id| to_global(Kind::Subscriber, *id)).collect()
     }
 
-    /// How many subscribers the list had, or how many requests a refusal stands for.
+    /// How many subscribers the list had, or how many refused requests the entry stands for.
     async fn count(&self) -> Option<i32> {
         self.0.count.map(count)
     }
@@ -186,7 +186,7 @@ impl AuditEntryNode {
     }
 }
 
-/// Returns the kind in global ids, if a thing has one.
+/// Returns the kind of a target's global id, or `None` if such targets have no global id.
 fn global_kind(kind: TargetKind) -> Option<Kind> {
     Some(match kind {
         TargetKind::Subscriber => Kind::Subscriber,
@@ -224,9 +224,9 @@ pub struct AuditFilterInput {
     /// Only entries of actions on the target with this global id, which may be deleted by now. A subscriber is also
     /// found in entries with a list, if it is one of the first 100 of the list.
     pub target_id: Option<ID>,
-    /// Only entries from this moment on.
+    /// Only entries from this time on.
     pub from: Option<DateTime<Utc>>,
-    /// Only entries before this moment.
+    /// Only entries before this time.
     pub to: Option<DateTime<Utc>>,
 }
 
@@ -240,7 +240,7 @@ impl AuditFilterInput {
         let api_key_id = api_key_id.map(|id| parse_kind(id, Kind::ApiKey, "filter.apiKeyId"));
         let target = self.target_id.as_ref().map(read_target).transpose()?;
         let actors = self.actor_kinds;
-        // Nothing stored holds a NUL character, and Postgres takes no text with one.
+        // No stored text has a NUL character, and Postgres accepts no text with one.
         let stored = |text: &String| !text.contains('\0');
         Ok(AuditFilter {
             actions: self
@@ -296,7 +296,7 @@ pub async fn page_of_segment(
     Ok(AuditEntryConnection::new(edges, Total::AuditOf(segment_id)))
 }
 
-/// Questions about the audit log.
+/// Queries about the audit log.
 #[derive(Default)]
 pub struct AuditQuery;
 

@@ -1,4 +1,4 @@
-//! Bulk actions: changes of many subscribers as jobs.
+//! Bulk actions: jobs that change many subscribers.
 
 use super::rule::input::{RuleInput, read_rule};
 use super::subscriber::page;
@@ -85,7 +85,7 @@ impl BulkActionNode {
         self.0.state().into()
     }
 
-    /// What it does.
+    /// The kind of change that it makes.
     async fn kind(&self) -> async_graphql::Result<BulkActionKind> {
         Ok(match self.0.change().map_err(to_graphql)? {
             Change::AddToGroup(_) => BulkActionKind::AddToGroup,
@@ -95,7 +95,7 @@ impl BulkActionNode {
         })
     }
 
-    /// The rule that chose the people; null if a segment or a group did.
+    /// The rule that chose the subscribers; null if a segment or a group did.
     async fn rule(&self) -> Nullable<Document<Value>> {
         self.of_people(|people| match people {
             People::Rule(rule) => Some(Document(rule)),
@@ -119,7 +119,7 @@ impl BulkActionNode {
         })
     }
 
-    /// The key of the group that people are added to or removed from.
+    /// The key of the group that subscribers are added to or removed from.
     async fn target_group(&self) -> Nullable<Text<String>> {
         self.of_change(|change| match change {
             Change::AddToGroup(group) | Change::RemoveFromGroup(group) => Some(group.key.into()),
@@ -178,7 +178,8 @@ impl BulkActionNode {
         count(self.0.changed)
     }
 
-    /// How many subscribers kept the status UNSUBSCRIBED, BOUNCED or COMPLAINED, because only their consent raises it.
+    /// How many subscribers kept the status UNSUBSCRIBED, BOUNCED or COMPLAINED, because re-subscribing them needs
+    /// consent.
     async fn withheld_count(&self) -> i32 {
         count(self.0.withheld)
     }
@@ -217,13 +218,13 @@ connection! {
     BulkActionEdge { BulkActionNode }
 }
 
-/// Questions about bulk actions.
+/// Queries about bulk actions.
 #[derive(Default)]
 pub struct BulkActionQuery;
 
 #[Object]
 impl BulkActionQuery {
-    /// Returns the bulk action with that id, or null.
+    /// Returns the bulk action with that id, or null if it does not exist.
     async fn bulk_action(
         &self,
         context: &Context<'_>,
@@ -263,10 +264,10 @@ impl BulkActionQuery {
 /// A field to set, and its value.
 #[derive(InputObject, Debug, Clone)]
 pub struct BulkFieldInput {
-    /// `custom.KEY` for a custom field, or one of `status`, `firstName`, `lastName`, `phone`, `country`, `region`, `city`,
-    /// `postalCode`, `position`, `language`, `timezone`, `birthday` and `source`.
+    /// `custom.KEY` for a custom field, or one of `status`, `firstName`, `lastName`, `phone`, `country`, `region`,
+    /// `city`, `postalCode`, `position`, `language`, `timezone`, `birthday` and `source`.
     pub field: String,
-    /// The value, as `SubscriberValuesInput` takes it; null or absent clears.
+    /// The value, as `SubscriberValuesInput` takes it; null or absent clears the field.
     pub value: Option<Json<Value>>,
 }
 

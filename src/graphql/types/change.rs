@@ -1,4 +1,4 @@
-//! The log of changes, for those who poll and those who listen.
+//! The log of changes, for clients that poll and clients that subscribe.
 
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
@@ -23,13 +23,13 @@ use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 use tokio::sync::watch;
 
-/// How many changes a page has where the client does not say, and at most.
+/// How many changes a page has by default, and at most.
 const PAGE: i32 = 50;
 const LARGEST_PAGE: i32 = 250;
 /// After how many subscribers a page ends.
 const PEOPLE: usize = 1_000;
 
-/// What happened.
+/// The kind of a change.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Kind")]
 pub enum ChangeKind {
@@ -83,12 +83,12 @@ pub struct ChangeNode(Change);
 /// One change, of at most 1,000 subscribers. A change of more subscribers comes as several changes in a row.
 #[Object(name = "Change")]
 impl ChangeNode {
-    /// What happened.
+    /// The kind of the change.
     async fn kind(&self) -> ChangeKind {
         self.0.kind.into()
     }
 
-    /// When the transaction of the change began. For members of segments it is the moment for which the rule was evaluated.
+    /// When the transaction of the change began. For members of a segment, the time for which the rule was evaluated.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at
     }
@@ -98,8 +98,8 @@ impl ChangeNode {
         ID(self.0.position.to_text())
     }
 
-    /// The global ids of the subscribers. Subscribers who were deleted since are left out; SUBSCRIBER_DELETED has the ids
-    /// that deleted subscribers had.
+    /// The global ids of the subscribers. Subscribers who were deleted since are left out; SUBSCRIBER_DELETED has the
+    /// ids that deleted subscribers had.
     async fn subscriber_ids(&self) -> Vec<ID> {
         let ids = self.0.subscriber_ids.iter();
         ids.map(|id| to_global(IdKind::Subscriber, *id)).collect()
@@ -120,9 +120,9 @@ impl ChangeNode {
         Ok(people.map(SubscriberNode::new).collect())
     }
 
-    /// The names of the fields that changed, as in rules: of subscribers also `custom.KEY`, of segments, groups and custom
-    /// fields those of their own fields. Where one statement changed several subscribers, it is each field that changed in
-    /// any of them.
+    /// The names of the fields that changed, as rules name them, `custom.KEY` included. For segments, groups and custom
+    /// fields these are their own fields. If one statement changed several subscribers, these are the fields that
+    /// changed in any of them.
     async fn fields(&self) -> Vec<Text<String>> {
         let names = self.0.fields.iter();
         names.map(|name| Text(api_name(name))).collect()
@@ -141,7 +141,7 @@ impl ChangeNode {
         Some(to_global(kind, self.0.about?))
     }
 
-    /// The group, for the kinds that are about one; null after it was deleted.
+    /// The group, if the change is about a group; null after it was deleted.
     async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
         nullable(async {
             let Some(id) = self.id_of(Noun::Group) else {
@@ -153,7 +153,7 @@ impl ChangeNode {
         .await
     }
 
-    /// The segment, for the kinds that are about one; null after it was deleted.
+    /// The segment, if the change is about a segment; null after it was deleted.
     async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
         nullable(async {
             let Some(id) = self.id_of(Noun::Segment) else {
@@ -165,7 +165,7 @@ impl ChangeNode {
         .await
     }
 
-    /// The custom field, for the kinds that are about one; null after it was deleted.
+    /// The custom field, if the change is about a custom field; null after it was deleted.
     async fn custom_field(&self, context: &Context<'_>) -> Nullable<CustomFieldNode> {
         nullable(async {
             let Some(id) = self.id_of(Noun::CustomField) else {
@@ -197,7 +197,7 @@ impl ChangeNode {
     }
 }
 
-/// A page of changes, in their order.
+/// A page of changes.
 #[derive(SimpleObject)]
 #[graphql(name = "ChangePage")]
 pub struct ChangePageNode {
@@ -205,8 +205,8 @@ pub struct ChangePageNode {
     changes: Vec<ChangeNode>,
     /// The position after this page, for the `after` of the next one.
     end_position: ID,
-    /// Whether there may be more after this page. A page may have no changes and more after it, where many changes are of
-    /// other kinds.
+    /// Whether there may be more changes after this page. A page without changes may have more after it, if many
+    /// changes are of other kinds.
     has_more: bool,
 }
 
@@ -229,9 +229,9 @@ pub struct ChangeQuery;
 impl ChangeQuery {
     /// The changes since a position, oldest first: subscribers, groups and their members, custom fields, segments and
     /// their members. All changes have one order, whichever server, command or SQL statement made them, and none is
-    /// left out. A page ends after 1,000 subscribers. It fails with the code RESYNC when changes cannot be followed
-    /// from `after`, because they are not kept that long or a backup was restored. Then ask for the present position,
-    /// load everything again, and follow from there.
+    /// left out. A page ends after 1,000 subscribers. The query fails with the code RESYNC if changes cannot be
+    /// followed from `after`, because they are not kept that long or a backup was restored. Then get the present
+    /// position, load everything again, and follow from there.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -294,7 +294,7 @@ pub struct ChangeFeed {
 }
 
 impl ChangeFeed {
-    /// Begins after a position, or from now on.
+    /// Starts after a position, or now without one.
     pub async fn new(
         app: App,
         after: Option<Position>,
@@ -327,7 +327,7 @@ impl ChangeFeed {
     /// Waits for the next change.
     pub async fn next(&mut self) -> Option<async_graphql::Result<ChangeNode>> {
         while self.waiting.is_empty() && !self.has_failed {
-            // What is in the log by now is read below.
+            // Noted before the log is read, so that no change between the two is missed.
             let looked_at = self.news.borrow_and_update().last_change;
             let reading = self.reading.clone();
             let read = move |connection: &mut _| read(connection, &reading);
@@ -336,7 +336,7 @@ impl ChangeFeed {
                     self.reading.after = Some(page.end);
                     self.waiting = page.changes.into();
                     if self.waiting.is_empty() && !page.has_more {
-                        // Also when the number is smaller: a restored backup is noticed by the next reading.
+                        // A smaller number is news too: the next read then detects the restored backup.
                         let is_news = |newest: &Newest| newest.last_change != looked_at;
                         self.news.wait_for(is_news).await.ok()?;
                     }

@@ -29,7 +29,7 @@ pub enum CustomFieldType {
     Number,
     /// A calendar day, such as `2026-03-01`.
     Date,
-    /// An instant, such as `2026-03-01T09:30:00Z`.
+    /// A date-time, such as `2026-03-01T09:30:00Z`.
     Datetime,
     /// True or false.
     Boolean,
@@ -42,14 +42,14 @@ pub enum CustomFieldType {
 pub struct CustomFieldValue {
     /// The key of the custom field.
     pub key: Text<String>,
-    /// The value: a text, number, boolean or list of texts; days and instants are texts.
+    /// The value: a text, number, boolean or list of texts; days and date-times are texts.
     pub value: Document<Value>,
 }
 
-/// A typed field that the owner added to subscribers.
+/// A typed field that was added to subscribers.
 pub struct CustomFieldNode(pub CustomField);
 
-/// A typed field that the owner added to subscribers.
+/// A typed field that was added to subscribers.
 #[Object(name = "CustomField")]
 impl CustomFieldNode {
     /// The global id: opaque, and the same for ever.
@@ -97,7 +97,7 @@ connection! {
     CustomFieldEdge { CustomFieldNode }
 }
 
-/// Questions about custom fields.
+/// Queries about custom fields.
 #[derive(Default)]
 pub struct CustomFieldQuery;
 
@@ -146,7 +146,7 @@ pub struct CreateCustomFieldPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// What to change of a custom field: what is absent stays as it is.
+/// The changes to a custom field; absent values stay as they are.
 #[derive(InputObject)]
 pub struct UpdateCustomFieldInput {
     /// The global id of the custom field.

@@ -1,4 +1,4 @@
-//! What rules use, and which rules use it.
+//! The dependencies of rules, and the segments whose rules have them.
 
 use super::custom_field::CustomFieldNode;
 use super::group::GroupNode;
@@ -12,7 +12,7 @@ use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::rule::{Dependency, DependencyKind};
 use async_graphql::{Context, Enum, Object};
 
-/// The kind of thing that a rule uses.
+/// The kind of a dependency.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "DependencyKind")]
 pub enum SegmentDependencyKind {
@@ -32,12 +32,12 @@ pub struct SegmentDependency(Dependency);
 /// Something that the rule of a segment uses. It cannot be deleted while it is used.
 #[Object]
 impl SegmentDependency {
-    /// The kind of the target.
+    /// The kind of the dependency.
     async fn kind(&self) -> SegmentDependencyKind {
         self.0.kind.into()
     }
 
-    /// The key of the thing; for events, their name.
+    /// The key of the custom field, group or segment, or the name of the events.
     async fn name(&self) -> Text<&str> {
         Text(&self.0.name)
     }
@@ -85,7 +85,7 @@ impl SegmentDependency {
     }
 }
 
-/// Lists what the rule of a segment uses.
+/// Lists the dependencies of the rule of a segment.
 pub async fn uses_of(
     context: &Context<'_>,
     segment_id: i64,
@@ -95,7 +95,7 @@ pub async fn uses_of(
     Ok(uses.map(SegmentDependency).collect())
 }
 
-/// Lists the segments whose rules use something.
+/// Lists the segments whose rules use a dependency.
 pub async fn users_of(
     context: &Context<'_>,
     kind: DependencyKind,

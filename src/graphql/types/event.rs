@@ -99,7 +99,7 @@ pub async fn page_of_events(
     arguments: PageArguments,
 ) -> async_graphql::Result<EventConnection> {
     let request = arguments.read::<EventKey>("Subscriber.events")?;
-    // One of which nothing is left is the name of no event, not a question for all.
+    // A name that is empty after cleaning matches no event. It must not become `None`, which lists all events.
     let name = name.map(|name| text::clean(&name).unwrap_or_default());
     let total = Total::Events(subscriber_id, name.clone());
     let events = EventsOf((subscriber_id, (name, request)));
@@ -142,7 +142,7 @@ pub struct RecordEventsInput {
     pub events: Vec<EventInput>,
 }
 
-/// What happened to an event.
+/// What was done with an event.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordEventOutcome {
     /// Recorded.
@@ -214,7 +214,7 @@ pub struct EventMutation;
 
 #[Object]
 impl EventMutation {
-    /// Records what subscribers did. Invalid events are reported in `userErrors` and skipped. The others are recorded,
+    /// Records events of subscribers. Invalid events are reported in `userErrors` and skipped. The others are recorded,
     /// in one transaction.
     async fn record_events(
         &self,
@@ -259,7 +259,7 @@ impl EventMutation {
     }
 }
 
-/// Returns the events of known subscribers, or of each everything that is wrong with it.
+/// Returns each event if it is valid and its subscriber is known, or else all its errors.
 fn clean_events(
     inputs: Vec<EventInput>,
     known: &Known,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Why a rule matches a subscriber or not, node by node.
 #[derive(SimpleObject)]
 pub struct Explanation {
-    /// Whether the rule matches the subscriber at this moment; null if the rule is not valid.
+    /// Whether the rule matches the subscriber as of `asOf`; null if the rule is not valid.
     pub is_match: Option<bool>,
     /// Whether the subscriber is a stored member of the segment; null for a rule that is not stored.
     pub is_member: Option<bool>,
@@ -30,15 +30,15 @@ pub struct Explanation {
     pub nodes: Vec<ExplainedNode>,
     /// Every problem of the rule.
     pub problems: Vec<RuleProblem>,
-    /// Possible slips in a valid rule, such as an event that was never recorded.
+    /// Possible mistakes in a valid rule, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
     /// The moment from which relative dates were counted.
     pub as_of: DateTime<Utc>,
 }
 
-/// What is asked about a subscriber.
+/// The arguments of an explanation.
 pub struct ExplainArguments {
-    /// A stored segment, or else a rule.
+    /// A stored segment; no rule may then be given.
     pub segment: Option<SegmentRef>,
     /// A rule.
     pub rule: Option<RuleInput>,

@@ -1,8 +1,8 @@
 //! Rollcall as a subgraph of Apollo Federation, version 2: other subgraphs add fields to subscribers, groups and
-//! segments, and a router asks for these by their keys.
+//! segments, and a router fetches these by their keys.
 //!
-//! Finding entities is always part of the query root, but without their [`Keys`] in the schema there is no field
-//! `_entities` that could ask, and the schema is the one of `schema.graphql` to the letter.
+//! [`EntityQuery`] is always part of the query root. Without [`Keys`] in the schema there is no field `_entities` that
+//! could use it, and the schema is exactly that of `schema.graphql`.
 
 use super::group::GroupNode;
 use super::segment::SegmentNode;
@@ -22,14 +22,14 @@ use async_graphql::{
 };
 use std::borrow::Cow;
 
-/// The entities, each with the fields of which either is a key.
+/// The entities, each with its two key fields, either of which is enough.
 const ENTITIES: [(&str, [&str; 2]); 3] = [
     ("Subscriber", ["id", "email"]),
     ("Group", ["id", "key"]),
     ("Segment", ["id", "key"]),
 ];
 
-/// Registered, it makes the schema that of a subgraph. It is no type and has no values.
+/// Registering this type makes the schema that of a subgraph. It adds no type to the schema and has no values.
 pub enum Keys {}
 
 impl OutputType for Keys {
@@ -59,7 +59,7 @@ impl OutputType for Keys {
 #[derive(Default)]
 pub struct EntityQuery;
 
-/// What a part of the query root without fields looks like to async-graphql.
+/// Describes to async-graphql a part of the query root that has no fields.
 #[derive(SimpleObject)]
 #[graphql(fake)]
 struct NoFields;
@@ -108,7 +108,7 @@ impl OutputType for EntityQuery {
     }
 }
 
-/// An entity, or that there is none of its kind with the key.
+/// The entity that a representation names, or `None` if none has the key.
 enum Entity {
     Subscriber(Option<SubscriberNode>),
     Group(Option<GroupNode>),
@@ -119,11 +119,11 @@ enum Entity {
 enum Key {
     /// A global id.
     Id(ID),
-    /// The other one: an e-mail address or the key of a group or segment.
+    /// An e-mail address, or the key of a group or segment.
     Name(String),
 }
 
-/// Finds what a representation is of. Several of them cost one statement for each kind of key.
+/// Finds the entity of a representation. Several representations take one statement for each type and kind of key.
 async fn find_entity(
     context: &Context<'_>,
     representation: &Value,
@@ -161,13 +161,13 @@ async fn find_entity(
     })
 }
 
-/// Reads the number out of a global id. An id of another kind matches no row.
+/// Returns the number in a global id, or `None` if the id is of another kind or malformed.
 fn number(id: &ID, wanted: Kind) -> Option<i64> {
     let (kind, number) = parse_global(id)?;
     (kind == wanted).then_some(number)
 }
 
-/// Reads the name of the type and the first key that there is.
+/// Returns the type of a representation and the first key that it has.
 fn read_representation(representation: &Value) -> async_graphql::Result<(&'static str, Key)> {
     let Value::Object(fields) = representation else {
         return Err(bad_input(format!(

@@ -1,4 +1,4 @@
-//! Membership of one subscriber in anything.
+//! The membership of one subscriber in a group or a segment.
 
 use super::group::GroupNode;
 use super::past::Since;
@@ -69,7 +69,7 @@ pub struct SegmentMembership {
     name: Text<String>,
     /// The segment.
     segment: SegmentNode,
-    /// Since when.
+    /// When the subscriber joined the segment.
     #[graphql(flatten)]
     since: Since,
 }
@@ -120,7 +120,7 @@ pub async fn memberships_of(
 }
 
 impl MembershipTarget {
-    /// Returns which it is, and its id.
+    /// Returns whether the target is a group or a segment, and its id.
     pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(Kind, i64)> {
         let loader = context.loader()?;
         match self {
@@ -150,7 +150,7 @@ fn missing(what: &'static str, name: &str) -> async_graphql::Error {
     to_graphql(Error::not_found(what, format!("\"{}\"", bounded(name))))
 }
 
-/// Whether a subscriber is in a group or segment.
+/// Returns whether a subscriber is in a group or segment.
 pub async fn is_member(
     context: &Context<'_>,
     subscriber_id: i64,
@@ -158,7 +158,7 @@ pub async fn is_member(
 ) -> async_graphql::Result<bool> {
     let loader = context.loader()?;
     match target {
-        // Every subscriber of a list asks with the same key: a huge one must not be sent for each of them.
+        // The field may be selected on every subscriber of a list: a huge key must not be sent for each of them.
         MembershipTarget::Group(key) if key.len() > MAX_KEY => Err(missing("group", &key)),
         MembershipTarget::Segment(key) if key.len() > MAX_KEY => Err(missing("segment", &key)),
         MembershipTarget::Id(id) => {

@@ -78,7 +78,7 @@ pub struct NamedListArguments {
 /// A list of groups or segments.
 pub struct NamedList {
     name: String,
-    /// What it is filtered by.
+    /// The filter of the list.
     pub filter: NamedFilter,
     /// The order, ascending.
     pub order: NamedOrder,
@@ -86,7 +86,7 @@ pub struct NamedList {
 }
 
 impl NamedListArguments {
-    /// Makes the list of that type and field.
+    /// Makes the list. `field` names it by its type and field.
     pub fn list(self, field: &str) -> NamedList {
         let name = match self.order {
             NamedOrder::Key => field.to_owned(),
@@ -102,7 +102,7 @@ impl NamedListArguments {
 }
 
 impl NamedList {
-    /// Reads paging arguments, and returns what to ask of the ascending list.
+    /// Reads paging arguments, and returns the request for the ascending list.
     pub fn request(
         &self,
         arguments: PageArguments,
@@ -111,7 +111,7 @@ impl NamedList {
         Ok(self.direction.turn_request(request))
     }
 
-    /// Puts a page of the ascending list in order.
+    /// Turns a page of the ascending list into the direction of this list.
     pub fn page<T>(&self, page: Page<T>) -> Page<T> {
         self.direction.turn_page(page)
     }

@@ -1,4 +1,4 @@
-//! Anything by its global id.
+//! Queries for any object by its global id.
 
 use super::api_key::ApiKeyNode;
 use super::bulk_action::BulkActionNode;
@@ -20,7 +20,7 @@ use crate::graphql::engine::loaders::{
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use async_graphql::{Context, ID, Interface, Object};
 
-/// The most ids that can be asked for at once.
+/// The most ids in one request.
 const MAX_IDS: usize = 250;
 
 /// An object that can be fetched by its id.
@@ -57,7 +57,7 @@ pub enum Node {
     Webhook(WebhookNode),
 }
 
-/// Anything by its global id.
+/// Queries for any object by its global id.
 #[derive(Default)]
 pub struct NodeQuery;
 
@@ -111,7 +111,7 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         Kind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
-        // Clients without ADMIN do not learn whether it exists.
+        // Clients without ADMIN do not learn whether the key exists.
         Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
         Kind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?

@@ -48,27 +48,27 @@ impl Since {
     }
 }
 
-/// It is loaded.
+/// The value must be loaded first.
 impl Written for Since {
     fn write(&self, _: &Context<'_>, _: &mut Writing<'_>) -> Option<()> {
         None
     }
 }
 
-/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
-/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
-/// `joinedCount`, minus `leftCount` and `deletedCount`.
+/// How the members of a segment changed from one of its refreshes to the next. The counts include changes in the
+/// refresh, changes of an INSTANT segment since the previous refresh, and deletions. `memberCount` is that of the
+/// previous change, plus `joinedCount`, minus `leftCount` and `deletedCount`.
 pub struct SegmentChange {
     refresh: Refresh,
     of_segment: SegmentRefresh,
 }
 
-/// How the members of a segment changed from one of its refreshes to the next: in the refresh, by changes that an INSTANT
-/// segment followed since the one before, and by deletions. `memberCount` is that of the change before, plus
-/// `joinedCount`, minus `leftCount` and `deletedCount`.
+/// How the members of a segment changed from one of its refreshes to the next. The counts include changes in the
+/// refresh, changes of an INSTANT segment since the previous refresh, and deletions. `memberCount` is that of the
+/// previous change, plus `joinedCount`, minus `leftCount` and `deletedCount`.
 #[Object]
 impl SegmentChange {
-    /// The refresh at its end.
+    /// The refresh that ends the change.
     async fn refresh(&self) -> RefreshNode {
         RefreshNode(self.refresh.clone())
     }
@@ -78,12 +78,12 @@ impl SegmentChange {
         count(self.of_segment.member_count)
     }
 
-    /// How often a subscriber became a member; one who joined twice counts twice.
+    /// How often a subscriber became a member; a subscriber who joined twice counts twice.
     async fn joined_count(&self) -> i32 {
         count(self.of_segment.joined + self.of_segment.joined_between)
     }
 
-    /// How often a member left; one who left twice counts twice. Deletions are not counted here.
+    /// How often a member left; a member who left twice counts twice. Deletions are not counted here.
     async fn left_count(&self) -> i32 {
         count(self.of_segment.left + self.of_segment.left_between)
     }
@@ -169,7 +169,7 @@ connection! {
 }
 
 impl SegmentChange {
-    /// The segment and the refresh.
+    /// Returns the ids of the segment and the refresh.
     fn key(&self) -> (i64, i64) {
         (self.of_segment.segment_id, self.refresh.id)
     }
@@ -205,11 +205,11 @@ connection! {
     SegmentChangeEdge { SegmentChange }
 }
 
-/// The list of changes of a segment.
+/// The name of the list of changes of a segment.
 pub const CHANGES: &str = "Segment.changes";
 
-/// Turns a refresh, and what it did to a segment, into an edge. Its cursor carries the token of the refresh, so that a
-/// cursor of another history is noticed.
+/// Turns a refresh, and what it did to a segment, into an edge. The cursor has the token of the refresh, so that a
+/// cursor of another history is detected.
 pub fn change_edge((refresh, of_segment): (Refresh, SegmentRefresh)) -> SegmentChangeEdge {
     SegmentChangeEdge {
         cursor: write_cursor(CHANGES, &(refresh.id, refresh.token)),
@@ -268,22 +268,22 @@ impl From<GrowthPoint> for SegmentGrowthPoint {
 /// How the members of a segment and those of another segment or a group overlap.
 #[derive(SimpleObject)]
 pub struct SegmentOverlap {
-    /// How many are in this one.
+    /// How many subscribers are in this segment.
     pub this_count: i32,
-    /// How many are in the other.
+    /// How many are in the other segment or group.
     pub other_count: i32,
     /// How many are in both.
     pub both_count: i32,
-    /// How many are in at least one of them.
+    /// How many are in at least one of the two.
     pub either_count: i32,
-    /// How many are in this one only.
+    /// How many are only in this segment.
     pub only_this_count: i32,
-    /// How many are in the other only.
+    /// How many are only in the other segment or group.
     pub only_other_count: i32,
 }
 
 impl SegmentOverlap {
-    /// The overlap of so many members of this one, of the other, and of both.
+    /// Creates the overlap from the numbers of members of this one, of the other one, and of both.
     pub fn new(this: i64, other: i64, both: i64) -> SegmentOverlap {
         SegmentOverlap {
             this_count: count(this),
@@ -319,7 +319,7 @@ impl MembershipPassage {
         }
     }
 
-    /// When the membership changed: the `asOf` of the refresh that found the change, or the moment at which an INSTANT
+    /// When the membership changed: the `asOf` of the refresh that found the change, or the time at which an INSTANT
     /// segment changed.
     async fn at(&self) -> DateTime<Utc> {
         self.0.at

@@ -25,7 +25,7 @@ use serde_json::Value;
 pub struct SegmentPreview {
     /// Every problem of the rule; if there is one, nothing was counted.
     pub problems: Vec<RuleProblem>,
-    /// Possible slips in a valid rule, such as an event that was never recorded.
+    /// Possible mistakes in a valid rule, such as an event that was never recorded.
     pub warnings: Vec<RuleWarning>,
     /// The rule as one English sentence; null if it is not valid.
     pub summary: Option<Text<String>>,
@@ -49,17 +49,17 @@ pub struct SegmentPreview {
 /// How the members of a rule differ from those that a segment has now.
 #[derive(SimpleObject)]
 pub struct PreviewDifference {
-    /// How many would join.
+    /// How many subscribers would join.
     pub joining_count: i32,
     /// Some of the subscribers who would join: those added first.
     pub joining: Vec<SubscriberNode>,
-    /// How many would leave.
+    /// How many subscribers would leave.
     pub leaving_count: i32,
     /// Some of the subscribers who would leave: those added first.
     pub leaving: Vec<SubscriberNode>,
 }
 
-/// Questions about rules that are not stored.
+/// Queries about rules that are not stored.
 #[derive(Default)]
 pub struct PreviewQuery;
 
@@ -99,7 +99,7 @@ impl PreviewQuery {
                     ..settings.moment(connection)?
                 };
                 let catalogue = load_catalogue(connection)?;
-                // Comparing is no edit: the rule may ask about the segment.
+                // The rule is only compared with the segment and not saved, so it may use the segment.
                 let (node, checked) = match parse_and_check(&rule, &catalogue, None) {
                     Ok(checked) => checked,
                     Err(problems) => return Ok(invalid(problems, &moment)),
@@ -120,7 +120,7 @@ impl PreviewQuery {
     }
 }
 
-/// Reads how many items a list that is no connection may have.
+/// Reads the argument `first` of a list that is not a connection.
 pub fn sample_size(first: i32) -> async_graphql::Result<usize> {
     usize::try_from(first)
         .ok()

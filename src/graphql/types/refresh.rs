@@ -113,12 +113,12 @@ impl RefreshNode {
 /// The result of one refresh for one segment.
 pub struct SegmentRefreshNode {
     of_segment: SegmentRefresh,
-    /// The refresh, where it was read too.
+    /// The refresh, if it was read too.
     refresh: Option<Refresh>,
 }
 
 impl SegmentRefreshNode {
-    /// What a refresh did that was not read.
+    /// Creates the result of a refresh that was not read.
     pub fn of(of_segment: SegmentRefresh) -> SegmentRefreshNode {
         SegmentRefreshNode {
             of_segment,
@@ -126,7 +126,7 @@ impl SegmentRefreshNode {
         }
     }
 
-    /// What this refresh did.
+    /// Creates the result of this refresh.
     pub fn by(refresh: Refresh, of_segment: SegmentRefresh) -> SegmentRefreshNode {
         SegmentRefreshNode {
             of_segment,
@@ -182,8 +182,9 @@ impl SegmentRefreshNode {
         count(self.of_segment.left)
     }
 
-    /// How many seconds evaluating the conditions of the rule took, all parts of the audience together. A condition that
-    /// several rules have counts for each. Null if the rule was not evaluated, or by an older version of the server.
+    /// How many seconds evaluating the conditions of the rule took, summed over all parts of the audience. A condition
+    /// that several rules have counts for each of them. Null if the rule was not evaluated, or by an older version of
+    /// the server.
     async fn evaluation_seconds(&self) -> Option<f64> {
         let micros = self.of_segment.evaluation_micros?;
         Some(micros as f64 / 1e6)
@@ -203,7 +204,7 @@ connection! {
     RefreshEdge { RefreshNode }
 }
 
-/// Questions about refreshes.
+/// Queries about refreshes.
 #[derive(Default)]
 pub struct RefreshQuery;
 
@@ -248,7 +249,7 @@ pub struct RefreshSegmentsPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// Running of refreshes.
+/// The mutation that runs refreshes.
 #[derive(Default)]
 pub struct RefreshMutation;
 
@@ -296,7 +297,7 @@ impl RefreshMutation {
                         user_errors: Vec::new(),
                     });
                 }
-                // It has ended meanwhile.
+                // The refresh has ended meanwhile.
                 None => work.await,
             },
         };

@@ -33,7 +33,7 @@ impl SettingsNode {
         count(self.0.keep_changes.into())
     }
 
-    /// For how many days an import can be undone.
+    /// For how many days an import or a bulk action can be undone.
     async fn keep_undo(&self) -> i32 {
         count(self.0.keep_undo.into())
     }
@@ -44,7 +44,7 @@ impl SettingsNode {
     }
 }
 
-/// Questions about settings.
+/// Queries about settings.
 #[derive(Default)]
 pub struct SettingQuery;
 
@@ -57,16 +57,17 @@ impl SettingQuery {
     }
 }
 
-/// The settings to change; what is absent stays as it is.
+/// The settings to change; absent ones stay as they are.
 #[derive(InputObject, Clone)]
 pub struct UpdateSettingsInput {
-    /// The IANA time zone, such as `Europe/Vilnius`. Another one makes all segments PENDING and refreshes them.
+    /// The IANA time zone, such as `Europe/Vilnius`. Changing it makes all segments PENDING and refreshes them.
     pub time_zone: MaybeUndefined<String>,
     /// The wall-clock time of the daily refresh, such as `03:00`.
     pub refresh_at: MaybeUndefined<String>,
     /// For how many days joins and leaves of segments are kept; at most 36,500.
     pub keep_changes: MaybeUndefined<i32>,
-    /// For how many days an import can be undone; at most 36,500. Imports that have ended keep their time.
+    /// For how many days an import or a bulk action can be undone; at most 36,500. Those that have ended keep their
+    /// `undoUntil`.
     pub keep_undo: MaybeUndefined<i32>,
     /// For how many days entries of the audit log are kept; from 30 to 36,500.
     pub keep_audit: MaybeUndefined<i32>,

@@ -25,7 +25,7 @@ pub fn list_counts(counts: &StatusCounts) -> Vec<StatusCount> {
     counts.collect()
 }
 
-/// Questions about statuses.
+/// Queries about statuses.
 #[derive(Default)]
 pub struct StatusCountQuery;
 

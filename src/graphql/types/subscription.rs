@@ -1,4 +1,4 @@
-//! Subscriptions: what refreshes, followed changes and deletions do, as it happens.
+//! Subscriptions: changes, memberships, and the progress of refreshes and imports, as they happen.
 
 use super::change::{ChangeFeed, ChangeKind, ChangeNode, kinds_of, parse_position};
 use super::import::ImportNode;
@@ -26,18 +26,18 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{OnceCell, watch};
 
-/// The most people of one item.
+/// The most subscribers of one item.
 const PEOPLE: usize = 1_000;
 
-/// Who joined a segment, who left it and which members were deleted together, or a part of them.
+/// Subscribers who joined a segment, left it or were deleted at the same time, or a part of them.
 pub struct MembershipChange {
     refresh: Option<Refresh>,
     at: DateTime<Utc>,
     joined: Vec<i64>,
     left: Vec<i64>,
     deleted: Vec<i64>,
-    /// Those who left and exist. Loaded once for `left` and `deletedIds`, so that a subscriber who is deleted meanwhile
-    /// is in one of them.
+    /// The subscribers who left and still exist. Loaded once for `left` and `deletedIds`, so that a subscriber who is
+    /// deleted meanwhile is in exactly one of them.
     left_people: OnceCell<Vec<Arc<Subscriber>>>,
     position: ID,
     is_last: bool,
@@ -58,21 +58,21 @@ impl MembershipChange {
         self.at
     }
 
-    /// The subscribers who joined, in the order in which they were added to the audience, without those who were deleted
-    /// since.
+    /// The subscribers who joined, in the order in which they were added to the audience, without those who were
+    /// deleted since.
     async fn joined(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SubscriberNode>> {
         let people = load_people(context, &self.joined).await?;
         Ok(people.into_iter().map(SubscriberNode::new).collect())
     }
 
-    /// The subscribers who left, in the order in which they were added to the audience. Those who were deleted since are in
-    /// `deletedIds`.
+    /// The subscribers who left, in the order in which they were added to the audience. Those who were deleted since
+    /// are in `deletedIds`.
     async fn left(&self, context: &Context<'_>) -> async_graphql::Result<Vec<SubscriberNode>> {
         let people = self.left_people(context).await?;
         Ok(people.iter().cloned().map(SubscriberNode::new).collect())
     }
 
-    /// The global ids that deleted subscribers had: of members who were deleted, and of those who left and were deleted
+    /// The global ids of deleted subscribers: of members who were deleted, and of subscribers who left and were deleted
     /// since.
     async fn deleted_ids(&self, context: &Context<'_>) -> async_graphql::Result<Vec<ID>> {
         let left: HashSet<i64> = match self.left.is_empty() {
@@ -87,17 +87,17 @@ impl MembershipChange {
         Ok(ids.map(|id| to_global(Kind::Subscriber, *id)).collect())
     }
 
-    /// How many joined, also those who were deleted since.
+    /// How many subscribers joined, including those deleted since.
     async fn joined_count(&self) -> i32 {
         count_of(&self.joined)
     }
 
-    /// How many left, also those who were deleted since.
+    /// How many subscribers left, including those deleted since.
     async fn left_count(&self) -> i32 {
         count_of(&self.left)
     }
 
-    /// How many were members when they were deleted.
+    /// How many members were deleted.
     async fn deleted_count(&self) -> i32 {
         count_of(&self.deleted)
     }
@@ -222,7 +222,7 @@ impl Subscription {
             Some(after) => parse_after(&after)?,
             None => (Start::Now, 0),
         };
-        // Before the segment is looked for: what changes meanwhile counts.
+        // The position is read before the segment, so that changes in between are reported.
         let start = app.db.run(move |connection| find_start(connection, start));
         let position = start.await.map_err(to_graphql)?;
         let feed = MembershipFeed {
@@ -241,7 +241,7 @@ impl Subscription {
     }
 }
 
-/// Refreshes as they go on.
+/// Reports the progress of refreshes.
 struct ProgressFeed {
     news: watch::Receiver<Newest>,
     seen: Option<Refresh>,
@@ -249,7 +249,7 @@ struct ProgressFeed {
 }
 
 impl ProgressFeed {
-    /// Begins with the refresh that is running, if one is.
+    /// Starts with the running refresh, if there is one.
     fn new(newest: Newest, news: watch::Receiver<Newest>) -> ProgressFeed {
         let ended_through = newest.ended_through();
         let seen = newest.refreshes.last().cloned();
@@ -282,7 +282,7 @@ struct MembershipFeed {
     app: App,
     news: watch::Receiver<Newest>,
     segment_id: i64,
-    /// What comes before it has been read.
+    /// The position up to which changes have been read.
     position: Position,
     /// How many subscribers of the next change were sent already.
     told: usize,
@@ -293,7 +293,7 @@ struct MembershipFeed {
 impl MembershipFeed {
     async fn next(&mut self) -> Option<async_graphql::Result<MembershipChange>> {
         while self.waiting.is_empty() && !self.has_failed {
-            // What has ended by now is in the database when it is read below.
+            // Noted before the database is read, so that no change between the two is missed.
             let state = |newest: &Newest| (newest.ended_through(), newest.last_between);
             let looked_at = state(&self.news.borrow_and_update());
             let (segment_id, after) = (self.segment_id, self.position);
@@ -305,7 +305,7 @@ impl MembershipFeed {
                 }
                 Ok(Next::Nothing(position)) => {
                     (self.position, self.told) = (position, 0);
-                    // Also when the numbers are smaller: a restored backup is noticed by the next reading.
+                    // Smaller numbers are news too: the next read then detects the restored backup.
                     let is_news = |newest: &Newest| state(newest) != looked_at;
                     self.news.wait_for(is_news).await.ok()?;
                 }
@@ -330,8 +330,8 @@ enum Side {
     Deleted,
 }
 
-/// Cuts a change into items of at most [`PEOPLE`] people, without the first `told` people, who were sent before. The
-/// people of a change and their order never vary, even if some are deleted later.
+/// Cuts a change into items of at most [`PEOPLE`] subscribers, without the first `told`, which were sent before. The
+/// subscribers of a change and their order never vary, even if some are deleted later.
 fn in_parts(change: &SegmentChange, before: Position, told: usize) -> VecDeque<MembershipChange> {
     let sides = [
         (Side::Joined, &change.changed.joined),

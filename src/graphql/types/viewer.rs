@@ -1,4 +1,4 @@
-//! The viewer: who asks, and what they may do.
+//! The viewer: the client of a request, and what it may do.
 
 use super::api_key::{ApiKeyNode, ApiKeyScope};
 use crate::audience::api_key::{Access, ApiKey, Scope};
@@ -32,12 +32,12 @@ impl Viewer {
         allowed.map(ApiKeyScope::from).collect()
     }
 
-    /// The name of the API key of the client, also of its session; null if it has none.
+    /// The name of the client's API key, or of its session's API key; null if it has no key.
     async fn name(&self, context: &Context<'_>) -> Nullable<Text<String>> {
         nullable(async { Ok(self.find_key(context).await?.map(|key| Text(key.name))) }).await
     }
 
-    /// The API key of the client, also of its session; null if it has none. For ADMIN.
+    /// The client's API key, or its session's API key; null if it has no key. For ADMIN.
     async fn api_key(&self, context: &Context<'_>) -> Nullable<ApiKeyNode> {
         nullable(async {
             context.require(Scope::Admin, "Viewer.apiKey")?;
@@ -86,7 +86,7 @@ impl SessionNode {
     }
 }
 
-/// Questions about the client that asks.
+/// Queries about the client of a request.
 #[derive(Default)]
 pub struct ViewerQuery;
 

@@ -1,4 +1,4 @@
-//! Webhooks: the objects and the questions.
+//! Webhooks: the objects and the queries.
 
 pub(in crate::graphql) mod mutation;
 
@@ -23,25 +23,26 @@ use chrono::{DateTime, Utc};
 /// A type of message that a webhook can receive.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebhookType {
-    /// `segment.members.changed`: subscribers joined a segment or left it. With it come `segment.filled`,
-    /// `segment.deleted` and `subscriber.deleted`, so that a receiver that follows misses nothing.
+    /// `segment.members.changed`: subscribers joined a segment or left it. The receiver also gets `segment.filled`,
+    /// `segment.deleted` and `subscriber.deleted`, so that it misses nothing.
     SegmentMembersChanged,
-    /// `segment.filled`: a segment was filled for the first time or its rule changed; counts instead of people.
+    /// `segment.filled`: a segment was filled for the first time or its rule changed. The message has counts and no
+    /// subscribers.
     SegmentFilled,
     /// `segment.invalid`: the rule of a segment could not be evaluated.
     SegmentInvalid,
     /// `segment.created`: a segment was created.
     SegmentCreated,
-    /// `segment.updated`: a segment was changed, not its members.
+    /// `segment.updated`: a segment was changed, but not its members.
     SegmentUpdated,
     /// `segment.deleted`: a segment was deleted.
     SegmentDeleted,
-    /// `group.members.changed`: subscribers were added to a group or removed from it. With it come `group.deleted` and
-    /// `subscriber.deleted`.
+    /// `group.members.changed`: subscribers were added to a group or removed from it. The receiver also gets
+    /// `group.deleted` and `subscriber.deleted`.
     GroupMembersChanged,
     /// `group.created`: a group was created.
     GroupCreated,
-    /// `group.updated`: a group was changed, not its members.
+    /// `group.updated`: a group was changed, but not its members.
     GroupUpdated,
     /// `group.deleted`: a group was deleted.
     GroupDeleted,
@@ -51,7 +52,7 @@ pub enum WebhookType {
     SubscriberUpdated,
     /// `subscriber.status_changed`: the status of subscribers changed.
     SubscriberStatusChanged,
-    /// `subscriber.deleted`: subscribers were deleted; their ids and nothing else.
+    /// `subscriber.deleted`: subscribers were deleted. The message has only their ids.
     SubscriberDeleted,
     /// `refresh.finished`: a refresh has succeeded.
     RefreshFinished,
@@ -61,7 +62,7 @@ pub enum WebhookType {
     ImportFinished,
 }
 
-/// Both enums have the same variants, of which the API leaves out those that cannot be chosen.
+/// Converts between the two enums. They have the same variants, except those that a client cannot choose.
 macro_rules! same_names {
     ($($name:ident),* $(,)?) => {
         impl From<WebhookType> for MessageType {
@@ -133,7 +134,7 @@ impl WebhookNode {
         Text(&self.0.name)
     }
 
-    /// Where messages are sent.
+    /// The URL that messages are sent to.
     async fn url(&self) -> Text<&str> {
         Text(&self.0.url)
     }
@@ -264,7 +265,7 @@ pub struct WebhookAttempt(pub Attempt);
 /// An attempt to deliver a message.
 #[Object]
 impl WebhookAttempt {
-    /// The header `webhook-id` of the message. Attempts with the same message have the same.
+    /// The header `webhook-id` of the message. All attempts to deliver a message have the same one.
     async fn message_id(&self) -> Text<&str> {
         Text(&self.0.message_id)
     }
@@ -318,7 +319,7 @@ connection! {
     WebhookEdge { WebhookNode }
 }
 
-/// Questions about webhooks.
+/// Queries about webhooks.
 #[derive(Default)]
 pub struct WebhookQuery;
 

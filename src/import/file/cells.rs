@@ -1,9 +1,9 @@
-//! The cells of a row, in one piece of memory: a file has many times as many cells as rows.
+//! The cells of a row, in one string: a file has many times as many cells as rows.
 
 use std::fmt;
 use std::ops::{Index, Range};
 
-/// Texts one after the other.
+/// Cells, stored one after the other.
 #[derive(Clone, Default)]
 pub struct Cells {
     text: String,
@@ -12,7 +12,7 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// No cells yet, with room for this many.
+    /// Returns no cells, with capacity for this many.
     pub fn with_capacity(cells: usize) -> Cells {
         Cells {
             text: String::new(),
@@ -20,7 +20,7 @@ impl Cells {
         }
     }
 
-    /// Returns the cells at these places of a text. Fails, and gives the bytes back, if the text is not in UTF-8, or a
+    /// Returns the cells at these places of a text. Fails, and returns the arguments, if the text is not in UTF-8, or a
     /// place begins or ends within a character.
     pub fn cut(
         text: Vec<u8>,
@@ -44,7 +44,7 @@ impl Cells {
         self.places.push(begun..self.text.len());
     }
 
-    /// Replaces each cell by a part of it at its end.
+    /// Replaces each cell with its suffix that `end_of` returns.
     pub fn shorten(&mut self, end_of: impl Fn(&str) -> &str) {
         for place in &mut self.places {
             let cell = &self.text[place.clone()];
@@ -52,7 +52,7 @@ impl Cells {
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of cells.
     pub fn len(&self) -> usize {
         self.places.len()
     }
@@ -67,7 +67,7 @@ impl Cells {
         self.places.iter().map(|place| &self.text[place.clone()])
     }
 
-    /// Whether a character is in any of the cells.
+    /// Whether a character is in any of the cells, or in the text between them.
     pub fn have(&self, sign: char) -> bool {
         self.text.contains(sign)
     }

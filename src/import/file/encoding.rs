@@ -1,4 +1,4 @@
-//! How the bytes of a file are characters: finding it out, and decoding while the file is read.
+//! The character encoding of a file: detecting it, and decoding while the file is read.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
@@ -8,7 +8,7 @@ use encoding_rs::{
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read};
 
-/// How the bytes of a file are characters: one of the encodings of the Encoding Standard.
+/// A character encoding of the Encoding Standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Encoding(&'static encoding_rs::Encoding);
@@ -22,10 +22,10 @@ impl Encoding {
     pub const UTF_16_BE: Encoding = Encoding(UTF_16BE);
     /// Windows-1252, of which ISO 8859-1 is a part.
     pub const WINDOWS_1252: Encoding = Encoding(WINDOWS_1252);
-    /// The encoding of Macs of before.
+    /// The encoding of classic Mac OS.
     pub const MACINTOSH: Encoding = Encoding(MACINTOSH);
 
-    /// The encodings that files are seen in, the likelier first.
+    /// The encodings that files commonly have, the likelier first.
     pub const ALL: [Encoding; 14] = [
         Encoding(UTF_8),
         Encoding(UTF_16LE),
@@ -43,7 +43,7 @@ impl Encoding {
         Encoding(BIG5),
     ];
 
-    /// Its usual name.
+    /// Returns the usual name.
     pub fn as_str(self) -> &'static str {
         match self.0.name() {
             "UTF-8" => "utf-8",
@@ -53,7 +53,7 @@ impl Encoding {
         }
     }
 
-    /// Reads its name, or any other name of it that browsers know.
+    /// Finds an encoding by its usual name, or by another name that browsers know.
     pub fn parse(text: &str) -> Option<Encoding> {
         let name = text.trim().to_ascii_lowercase();
         let alias = match name.as_str() {
@@ -67,7 +67,7 @@ impl Encoding {
             .map(|page| format!("windows-{page}"));
         let found = encoding_rs::Encoding::for_label(alias.as_bytes());
         let found = found.or_else(|| encoding_rs::Encoding::for_label(code_page?.as_bytes()));
-        // The standard gives hostile encodings this one, which decodes nothing.
+        // The standard replaces unsafe encodings with this one, which decodes nothing.
         found
             .filter(|found| *found != encoding_rs::REPLACEMENT)
             .map(Encoding)
@@ -78,12 +78,12 @@ impl Encoding {
         self.0 == UTF_8
     }
 
-    /// Decodes a part of a file as far as it goes.
+    /// Decodes a part of a file. Malformed bytes become U+FFFD.
     pub fn decode(self, bytes: &[u8]) -> String {
         self.0.decode_with_bom_removal(bytes).0.into_owned()
     }
 
-    /// Starts decoding a file. The byte order mark is taken away, but not allowed to name another encoding.
+    /// Returns a decoder for a file. It removes the byte order mark, which cannot change the encoding.
     pub fn decoder(self) -> Decoder {
         self.0.new_decoder_with_bom_removal()
     }
@@ -104,7 +104,7 @@ impl From<Encoding> for String {
     }
 }
 
-/// What was found out about the bytes of a file.
+/// The detected encoding of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guess {
     /// The encoding.
@@ -113,8 +113,8 @@ pub struct Guess {
     pub of_other_lines: Option<Encoding>,
 }
 
-/// Guesses by a byte order mark, by the NULs of UTF-16, by whether lines are well-formed UTF-8, and by how often bytes
-/// follow each other in the languages of the world.
+/// Guesses by a byte order mark, by the NULs of UTF-16, by whether lines are well-formed UTF-8, and by the frequencies
+/// of bytes in natural languages.
 pub fn guess_encoding(sample: &[u8]) -> Guess {
     let sure = |encoding| Guess {
         encoding,
@@ -182,7 +182,8 @@ fn guess_utf16(sample: &[u8]) -> Option<Encoding> {
     }
 }
 
-/// Guesses among the encodings of before Unicode. The country of the addresses in the file helps where few letters do.
+/// Guesses among the encodings older than Unicode. The country of the addresses in the file helps if there are few
+/// letters to judge by.
 fn guess_legacy(lines: &[u8], sample: &[u8]) -> Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(lines, true);
@@ -199,7 +200,7 @@ fn guess_legacy(lines: &[u8], sample: &[u8]) -> Encoding {
     guessed
 }
 
-/// Counts signs and capital letters after small letters, which a wrong encoding produces.
+/// Counts signs and capital letters outside ASCII that follow small letters. A wrong encoding produces them.
 fn misplaced(encoding: &'static encoding_rs::Encoding, lines: &[u8]) -> usize {
     let text = encoding.decode_without_bom_handling(lines).0;
     let pairs = text.chars().zip(text.chars().skip(1));
@@ -210,7 +211,7 @@ fn misplaced(encoding: &'static encoding_rs::Encoding, lines: &[u8]) -> usize {
         .count()
 }
 
-/// Returns the country code that most addresses of a sample end with, if many have one.
+/// Returns the country code that most addresses of a sample end with, if at least a quarter of all addresses has it.
 fn country_of_addresses(sample: &[u8]) -> Option<[u8; 2]> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
     let mut counts: Vec<([u8; 2], usize)> = Vec::new();
@@ -236,7 +237,7 @@ fn country_of_addresses(sample: &[u8]) -> Option<[u8; 2]> {
     (is_known && count * 4 >= total).then_some(country)
 }
 
-/// Turns another encoding into UTF-8 while it is read.
+/// A reader that decodes another encoding to UTF-8.
 pub struct Decoding<R> {
     inner: R,
     decoder: Decoder,

@@ -1,6 +1,7 @@
-//! Files of kinds that are not read. The message says what to do with them, instead of what their first line lacks.
+//! Detects files of unsupported formats. The message says what to do with them, not what is wrong with their first
+//! line.
 
-/// If a file is not a table of text, returns what it is and what to do with it.
+/// Returns what the file is and what to do with it, or `None` if it may be a table of text.
 pub fn find_foreign(start: &[u8]) -> Option<&'static str> {
     const BINARY: [(&[u8], &str); 16] = [
         (
@@ -114,7 +115,7 @@ fn find_foreign_text(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether a text begins with an address in brackets, as lists of members do.
+/// Whether a text begins with an address in angle brackets, as lists of members do.
 fn is_address(text: &str) -> bool {
     let end = text.find('>').unwrap_or(0);
     text[..end].contains('@')
@@ -125,7 +126,7 @@ fn is_json_array(text: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with(['{', '[', ']']))
 }
 
-/// Whether a text is an object of JSON that does not end with its line.
+/// Whether a text begins with a JSON object that spans several lines.
 fn is_spread_object(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('{') else {
         return false;

@@ -1,4 +1,4 @@
-//! Newline-delimited JSON: an object a line, whose keys are the columns.
+//! Newline-delimited JSON: one object per line, whose keys are the columns.
 
 use super::rows::{MAX_ROW, Row};
 use super::source::unreadable;
@@ -12,7 +12,7 @@ use std::io::{BufRead, Read};
 /// The most keys that the objects of a file may have.
 const MAX_KEYS: usize = 4_000;
 
-/// Whether a file begins with an object that ends with its line.
+/// Whether the first line of a file that is not empty is a JSON object.
 pub fn is_json_lines(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let mut lines = start.split(|byte| *byte == b'\n');
@@ -26,7 +26,7 @@ pub fn is_json_lines(start: &[u8]) -> bool {
 /// Collects the keys of all objects, in the order in which they first occur.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the file cannot be read or has too many.
+/// [`Error::Invalid`] if the file cannot be read or has too many keys.
 pub fn collect_keys(source: impl BufRead) -> Result<Vec<String>, Error> {
     let mut lines = Lines::new(source);
     let mut keys: Vec<String> = Vec::new();
@@ -127,7 +127,7 @@ impl<R: BufRead> Lines<R> {
         Lines { source, line: 0 }
     }
 
-    /// Returns the next line; of one that is too long to be a row, one byte more than a row may have.
+    /// Returns the next line. If it is too long to be a row, returns its beginning, one byte longer than a row may be.
     fn next_line(&mut self) -> Result<Option<(u64, Vec<u8>)>, Error> {
         loop {
             let mut text = Vec::new();

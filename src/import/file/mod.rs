@@ -1,8 +1,9 @@
-//! Files: kept until they are imported, opened, decoded, and cut into rows.
+//! Files: stored until they are imported, opened, decoded, and cut into rows.
 //!
-//! `source.rs` opens a file of any format and hands its rows over. Text is decoded (`encoding.rs`), its shape found out
-//! (`shape.rs`), and cut into rows (`rows.rs`) of cells (`cells.rs`); workbooks (`workbook.rs`) and lines of JSON (`json_lines.rs`) have rows of their own.
-//! What every source of rows has in common is in `table.rs`; columns with JSON objects are spread by `spread.rs`; what a file is that cannot be read, `foreign.rs` says.
+//! `source.rs` opens a file of any format and passes its rows on. Text is decoded (`encoding.rs`), its shape is
+//! detected (`shape.rs`), and it is cut into rows (`rows.rs`) of cells (`cells.rs`). Workbooks (`workbook.rs`) and
+//! lines of JSON (`json_lines.rs`) have rows of their own. `table.rs` has what all sources of rows have in common,
+//! `spread.rs` spreads columns with JSON objects, and `foreign.rs` detects formats that are not supported.
 
 pub(in crate::import) mod cells;
 pub(in crate::import) mod encoding;

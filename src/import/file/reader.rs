@@ -1,4 +1,4 @@
-//! From the rows of a file to batches, in a thread of its own while earlier batches are written.
+//! Gathers the rows of a file into batches, in a thread of its own while earlier batches are written.
 
 use super::rows::Row;
 use super::table::RowSource;
@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hasher;
 use twox_hash::XxHash64;
 
-/// A batch ends early where its cells hold this many bytes.
+/// A batch ends early if its cells hold this many bytes.
 const MAX_BYTES: usize = 8 << 20;
 
 /// How rows are read.
@@ -37,15 +37,15 @@ pub struct BatchReader<'a> {
     pub row: u64,
     /// How many batches have been read.
     pub number: i32,
-    /// A row that was read to learn that it is not of the batch before.
+    /// A row that was read ahead and does not belong to the previous order.
     ahead: Option<Row>,
     seen: Seen,
-    /// Hashes of addresses that earlier rows say not to write to, in a dry run.
+    /// In a dry run, the hashes of addresses that earlier rows unsubscribe, or mark as bounced or complained.
     withheld: HashSet<u64>,
 }
 
 impl<'a> BatchReader<'a> {
-    /// A reader at the start of a file.
+    /// Returns a reader at the start of a file.
     pub fn new(kind: &'a Kind, batch_rows: u64, is_dry_run: bool) -> BatchReader<'a> {
         BatchReader {
             kind,
@@ -59,10 +59,10 @@ impl<'a> BatchReader<'a> {
         }
     }
 
-    /// Passes over rows that earlier runs have written. Their addresses are remembered.
+    /// Skips the rows that earlier runs have written, and remembers their addresses.
     ///
     /// # Errors
-    /// Those of the source, also if it ends before.
+    /// Errors of the source; [`Error::Invalid`] if it has fewer rows.
     pub fn skip(
         &mut self,
         rows: &mut dyn RowSource,
@@ -93,10 +93,10 @@ impl<'a> BatchReader<'a> {
         Ok(())
     }
 
-    /// Reads the next batch; none after the last row.
+    /// Reads the next batch. Returns `None` after the last row.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     pub fn next(&mut self, rows: &mut dyn RowSource) -> Result<Option<Batch>, Error> {
         let mut gathering = Gathering::new(self.kind);
         let mut bytes = 0;
@@ -161,7 +161,7 @@ impl<'a> BatchReader<'a> {
         Ok(row)
     }
 
-    /// Reads the further lines of an order, if lines are folded.
+    /// Reads the other rows of an order, if rows are folded.
     fn next_lines(
         &mut self,
         reader: &EventReader,
@@ -195,7 +195,7 @@ impl<'a> BatchReader<'a> {
         let (event, remarks) = match reader.fold_rows(&row, others) {
             Ok(read) => read,
             Err(problem) => {
-                // Every line of the order is left out with the first.
+                // Every row of the order is refused.
                 gathering.report.folded -= others.len() as u64;
                 for other in others {
                     let message = format!(
@@ -282,10 +282,10 @@ fn repeated(person: &Person, mode: ImportMode) -> RowProblem {
     RowProblem::new(person.line, ProblemKind::Repeated, message).of_cell("email", person.email())
 }
 
-/// A batch as it comes to be.
+/// A batch that is being gathered.
 struct Gathering {
     items: Items,
-    /// The people of the batch by their address.
+    /// The index in `items` of each person of the batch, by address.
     places: HashMap<String, usize>,
     report: ImportReport,
     problems: Vec<RowProblem>,
@@ -312,7 +312,7 @@ impl Gathering {
     }
 }
 
-/// How many bytes the cells of a row hold.
+/// Returns how many bytes the cells of a row hold.
 pub fn size(row: &Row) -> usize {
     row.cells
         .as_ref()
@@ -327,14 +327,14 @@ fn hash_all<const N: usize>(texts: [&str; N]) -> u64 {
     let mut hasher = XxHash64::default();
     for text in texts {
         hasher.write(text.as_bytes());
-        // No text holds this byte, so that the border between two of them counts.
+        // No text has this byte, so that the boundary between two texts changes the hash.
         hasher.write(&[0xff]);
     }
     hasher.finish()
 }
 
-/// Hashes of the addresses of a file: some ten bytes for each. It is cut into parts that grow one after the other, so
-/// that growing never needs much at once.
+/// Hashes of the addresses of a file, about ten bytes for each. They are split into parts that grow one after the
+/// other, so that growing never needs much memory at once.
 struct Seen {
     parts: Vec<HashSet<u64>>,
 }

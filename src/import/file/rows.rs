@@ -1,9 +1,9 @@
-//! Cutting a CSV file into rows, so that one broken row never takes others with it.
+//! Cuts a CSV file into rows, so that one broken row never affects others.
 //!
 //! A row normally ends with its line; a quoted cell may hold line ends. An unclosed quote would swallow everything up
-//! to the next one, and the readers that exist accept what comes of it. Here lines are joined only while a quoted cell
-//! is open and only up to a bound. If joining does not lead to a well-formed row, the first line alone becomes a broken
-//! row and the others are read again.
+//! to the next quote, and existing CSV readers accept the result. Here lines are joined only while a quoted cell is
+//! open and only up to a bound. If joining does not lead to a well-formed row, the first line alone becomes a broken
+//! row, and the other lines are read again.
 
 use super::cells::Cells;
 use super::encoding::Encoding;
@@ -32,7 +32,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes a row without a remark.
+    /// Returns a row without a remark.
     pub fn of(line: u64, cells: Result<Cells, String>) -> Row {
         Row {
             line,
@@ -50,13 +50,13 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The quote around a cell that may hold delimiters and line ends; `None` if no cell is quoted.
     pub quote: Option<u8>,
-    /// What ends a line: LF, perhaps after CR, or CR alone.
+    /// The last byte of a line: LF, which may follow CR, or CR alone.
     pub line_end: u8,
-    /// Whether the text was decoded from another encoding: U+FFFD then replaces bytes that mean nothing.
+    /// Whether the text was decoded from another encoding: U+FFFD then replaces bytes that cannot be decoded.
     pub is_decoded: bool,
     /// The encoding of cells that are not in UTF-8.
     pub of_other_cells: Option<Encoding>,
-    /// How many lines are passed over at the start.
+    /// How many lines are skipped at the start.
     pub skipped_lines: u64,
 }
 
@@ -81,13 +81,13 @@ pub struct Rows<R> {
     ahead: VecDeque<Line>,
     line: u64,
     is_begun: bool,
-    /// How many cells the row before had: most have as many.
+    /// How many cells the previous row had: most rows have the same number.
     width: usize,
-    /// The memory of a line that has been read.
+    /// The buffer of an earlier line, to be used again.
     spare: Vec<u8>,
 }
 
-/// A line with its end, or the beginning of one that is too long to be a row.
+/// A line with its line end, or the beginning of a line that is too long to be a row.
 struct Line {
     text: Vec<u8>,
     /// How many bytes it has in the file.
@@ -95,7 +95,7 @@ struct Line {
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Reads from a source; a byte order mark at its start is passed over.
+    /// Reads from a source. A byte order mark at its start is skipped.
     pub fn new(source: R, dialect: Dialect) -> Rows<R> {
         Rows {
             source,
@@ -108,10 +108,10 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// Returns the next row that has a cell which is not empty.
+    /// Returns the next row with a cell that is not blank.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     pub fn next_row(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(first) = self.next_line()? else {
@@ -143,8 +143,8 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// Reads the row that begins with this line, taking further lines while a quoted cell is open. Returns also whether a cell
-    /// is in another encoding.
+    /// Reads the row that begins with this line, and takes more lines while a quoted cell is open. Also returns whether
+    /// a cell is in another encoding.
     fn read_row(&mut self, first: &[u8]) -> io::Result<(Result<Cells, String>, bool)> {
         let mut row = Cutter::new(self.dialect, self.width);
         row.take(first);
@@ -171,7 +171,7 @@ impl<R: BufRead> Rows<R> {
                 self.finish(row)
             }
             Place::Broken(message) if taken.is_empty() => (Err(message), false),
-            // The quote is not closed where it should be: what was joined to it are rows of their own.
+            // The quote is not closed correctly: the joined lines are rows of their own.
             _ => {
                 self.ahead = taken.drain(..).chain(self.ahead.drain(..)).collect();
                 match self
@@ -185,7 +185,8 @@ impl<R: BufRead> Rows<R> {
         })
     }
 
-    /// Cuts a line of a program that writes a quote within a quoted cell after a backslash, if it may be one.
+    /// Cuts a line in which a backslash escapes quotes within quoted cells, as some programs write them. Returns `None`
+    /// if no quote follows a backslash.
     fn read_escaped(&self, first: &[u8]) -> Option<Cutter> {
         let quote = self.dialect.quote?;
         let may_be = first.windows(2).any(|pair| pair == [b'\\', quote]);
@@ -211,7 +212,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// Reads cells one by one, to say which of them is wrong.
+    /// Reads cells one by one, to report which of them is wrong.
     fn read_each<'c>(
         &self,
         cells: impl Iterator<Item = &'c [u8]>,
@@ -246,7 +247,7 @@ impl<R: BufRead> Rows<R> {
         Ok((length > 0).then_some(Line { text, length }))
     }
 
-    /// Passes over the rest of a line that is too long, and returns how many bytes that was.
+    /// Skips the rest of a line that is too long, and returns how many bytes it skipped.
     fn skip_line(&mut self) -> io::Result<usize> {
         let mut skipped = 0;
         loop {
@@ -264,7 +265,7 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// How much of a line that is too long is kept.
+/// How many bytes of a line that is too long are kept.
 const SHOWN: usize = 100;
 
 fn too_long(length: usize) -> String {
@@ -288,7 +289,7 @@ fn after_quote(quote: u8) -> String {
 const BARE_RETURN: &str =
     "expected lines that end with LF or CR LF, found CR alone; save the file with other line ends";
 
-/// Where in a row the reading is.
+/// The state of the cutter within a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     /// Before the first character of a cell.
@@ -305,7 +306,7 @@ enum Place {
     Blanks,
     /// After the row.
     End,
-    /// After something that no row has.
+    /// After an error in the row.
     Broken(String),
 }
 
@@ -314,7 +315,7 @@ struct Cutter {
     dialect: Dialect,
     /// The cells one after the other.
     text: Vec<u8>,
-    /// The places of the cells in the text that have ended.
+    /// The places in the text of the cells that have ended.
     cells: Vec<Range<usize>>,
     /// Where the cell that is being read begins.
     begun: usize,
@@ -335,8 +336,8 @@ impl Cutter {
         }
     }
 
-    /// Takes the next line of the row, with its line end if it has one. Unless a quoted cell is open then, the row has
-    /// come to its end or is broken.
+    /// Takes the next line of the row, with its line end if it has one. Then a quoted cell is open, or the row has
+    /// ended or is broken.
     fn take(&mut self, line: &[u8]) {
         let content = line.strip_suffix(&[self.dialect.line_end]).unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
@@ -376,7 +377,7 @@ impl Cutter {
         self.begun = self.text.len();
     }
 
-    /// Whether nothing but delimiters means anything in a line, as in most.
+    /// Whether a line has no special characters except delimiters, as most lines.
     fn is_plain(&self, content: &[u8]) -> bool {
         let has_quote = |quote| content.contains(&quote);
         !self.dialect.quote.is_some_and(has_quote) && !content.contains(&b'\r')
@@ -421,7 +422,7 @@ impl Cutter {
     }
 }
 
-/// Reads the characters of a cell, and notes whether they are in another encoding than the file.
+/// Decodes a cell, and sets `is_mixed` if it is in another encoding than the file.
 fn read_cell(
     position: usize,
     cell: &[u8],

@@ -1,4 +1,4 @@
-//! The shape of a table of text, found out from its beginning: what separates cells, and where the header is.
+//! Detects the shape of a table of text from its beginning: the delimiter of cells, and the header.
 
 use super::cells::Cells;
 use super::rows::{Dialect, Row, Rows};
@@ -8,16 +8,17 @@ use crate::import::value::cell::CellOutcome;
 use crate::import::value::read_email;
 use std::collections::HashMap;
 
-/// The delimiters that are looked for, the likelier first.
+/// The delimiters that can be detected, the likelier first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How many rows are looked at to find the delimiter.
+/// How many rows are examined to find the delimiter.
 const LOOKED_AT: usize = 50;
 
-/// In how many of the first rows the header is looked for.
+/// Among how many of the first rows the header can be found.
 const MAX_BEFORE_HEADER: usize = 20;
 
-/// Reads the line `sep=;`, which Excel obeys. Returns the separator of cells.
+/// Reads the line `sep=;`, which Excel understands. Returns the delimiter, or `None` if the text begins with another
+/// line.
 pub fn read_separator(text: &str) -> Option<u8> {
     let line = text.split(['\n', '\r']).next()?.trim_matches('"');
     let begin = line.get(..4)?;
@@ -27,13 +28,13 @@ pub fn read_separator(text: &str) -> Option<u8> {
     match rest.as_bytes() {
         [delimiter] => Some(*delimiter),
         b"\\t" => Some(b'\t'),
-        // A comma or semicolon of its own was taken away above.
+        // The delimiter is a comma or semicolon, which was trimmed above.
         [] => line.as_bytes().get(4).copied(),
         _ => None,
     }
 }
 
-/// Returns what ends lines: CR alone in files of old Macs, LF or CR LF in others.
+/// Returns the last byte of line ends: CR in files of old Macs, LF in others.
 pub fn find_line_end(text: &str) -> u8 {
     if !text.contains('\n') && text.contains('\r') {
         b'\r'
@@ -42,7 +43,8 @@ pub fn find_line_end(text: &str) -> u8 {
     }
 }
 
-/// Guesses the delimiter: the one that cuts most of the first rows into the same number of cells, as many as possible.
+/// Guesses the delimiter: the one that cuts the most of the first rows into the same number of cells, and of equals the
+/// one with the most cells.
 pub fn guess_delimiter(text: &str, dialect: Dialect) -> u8 {
     let measure = |delimiter: u8| {
         let dialect = Dialect {
@@ -83,17 +85,17 @@ fn first_rows(text: &str, dialect: Dialect, count: usize) -> Vec<Row> {
     found
 }
 
-/// Where the header of a table is.
+/// The place of the header of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Whether there is one.
+    /// Whether there is a header.
     pub exists: bool,
     /// How many lines are before it, or before the first row if there is no header.
     pub skipped_lines: u64,
 }
 
-/// Finds the header among the first rows: the first row that names a column of addresses, or the first that is as wide as the
-/// table. Rows that hold an address are not headers.
+/// Finds the header among the first rows: the first row that names a column of addresses, or the first row that is
+/// about as wide as the table. Rows that hold an address are not headers.
 pub fn find_header(text: &str, dialect: Dialect, names_address: impl Fn(&str) -> bool) -> Header {
     find_header_in(&first_rows(text, dialect, MAX_BEFORE_HEADER), names_address)
 }
@@ -101,7 +103,7 @@ pub fn find_header(text: &str, dialect: Dialect, names_address: impl Fn(&str) ->
 /// Reads the first rows of a sheet, and drops those before its header.
 ///
 /// # Errors
-/// Those of the source.
+/// Errors of the source.
 pub fn skip_titles<'r>(
     rows: &'r mut dyn RowSource,
     skip_lines: Option<u64>,

@@ -1,4 +1,4 @@
-//! Opening a file of any format, and handing its rows over.
+//! Opens a file of any format, and passes its rows on.
 
 use super::encoding::{Decoding, Encoding, Guess, guess_encoding};
 use super::foreign::find_foreign;
@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicU64;
 
 pub use super::unpack::find_part;
 
-/// How much of a file is looked at to find out its form, in bytes.
+/// How much of a file is examined to detect its form, in bytes.
 const SAMPLE: usize = 256 << 10;
 
 /// The format of a file.
@@ -35,15 +35,15 @@ pub enum FileFormat {
     Text,
     /// A workbook of Excel.
     Workbook,
-    /// JSON, an object a line.
+    /// JSON, one object per line.
     JsonLines,
 }
 
-/// The form of a file, found out or given by options.
+/// The form of a file, detected or given by options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Form {
-    /// How its bytes are characters.
+    /// The character encoding.
     pub encoding: Encoding,
     /// The character between cells, an ASCII character.
     pub delimiter: u8,
@@ -62,10 +62,10 @@ pub struct Form {
     pub part: Option<String>,
 }
 
-/// Opens a file and hands its rows to a function, with its form and a count of the bytes read so far.
+/// Opens a file, and calls `work` with its rows and its form. `read_bytes` counts the bytes read so far.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be opened or unpacked, or is no table; those of the function.
+/// [`Error::Invalid`] if the file cannot be opened or unpacked, or is not a table; errors of `work`.
 pub fn read<T>(
     path: &Path,
     options: &FileOptions,
@@ -134,7 +134,7 @@ fn read_plain<T>(
     })
 }
 
-/// A file that stops to be readable half-way.
+/// Returns the error for a file that cannot be read.
 pub fn unreadable(error: io::Error) -> Error {
     Error::invalid("file", format!("the file cannot be read: {error}"))
 }
@@ -151,7 +151,7 @@ fn read_start(path: &Path, packing: &Packing) -> Result<Vec<u8>, Error> {
     })
 }
 
-/// Finds out how a file of text is read.
+/// Detects the form of a file of text.
 fn find_form(
     path: &Path,
     packing: &Packing,
@@ -171,7 +171,7 @@ fn find_form(
     };
     let mut text = guess.encoding.decode(start);
     let line_end = find_line_end(&text);
-    // The last line may be a part of one.
+    // The last line may be incomplete.
     if !is_whole && let Some(end) = text.rfind(char::from(line_end)) {
         text.truncate(end + 1);
     }
@@ -194,7 +194,7 @@ fn find_form(
         .or(separator)
         .unwrap_or_else(|| guess_delimiter(&text, dialect));
     let header = match options.skip_lines {
-        // What was said counts; only whether the next row is a header is found out.
+        // The option says how many lines to skip; only whether the next row is a header is detected.
         Some(_) => Header {
             exists: !first_row_holds_address(&text, dialect),
             skipped_lines: before,
@@ -221,7 +221,7 @@ fn first_row_holds_address(text: &str, dialect: Dialect) -> bool {
     })
 }
 
-/// Collects pieces with bytes beyond ASCII from all over a file whose beginning has none.
+/// Collects lines with bytes beyond ASCII from the whole of a file whose beginning has none.
 fn find_other_bytes(path: &Path, packing: &Packing) -> Result<Vec<u8>, Error> {
     unpack(path, packing, &Arc::default(), |source| {
         let mut found = Vec::new();
@@ -233,7 +233,7 @@ fn find_other_bytes(path: &Path, packing: &Packing) -> Result<Vec<u8>, Error> {
                 return Ok(found);
             }
             if !piece.is_ascii() {
-                // Whole lines: a character that is cut off would look broken.
+                // Only whole lines: a character that is cut off would look broken.
                 let lines = piece.split_inclusive(|byte| *byte == b'\n');
                 let lines = lines.filter(|line| !line.is_ascii() && line.ends_with(b"\n"));
                 lines.for_each(|line| found.extend_from_slice(line));

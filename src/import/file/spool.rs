@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use twox_hash::XxHash64;
 
-/// A directory for copies.
+/// The directory for uploaded copies.
 #[derive(Debug, Clone)]
 pub struct Spool {
     dir: PathBuf,
-    /// The most bytes of a copy.
+    /// The maximum size of a copy, in bytes.
     max_size: u64,
 }
 
-/// A file that waits.
+/// A file that is ready to be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpooledFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
     /// How many bytes it has.
     pub size: u64,
@@ -33,19 +33,19 @@ pub struct SpooledFile {
 /// Numbers the copies of this process, so that their names differ.
 static COPIES: AtomicU64 = AtomicU64::new(0);
 
-/// The place of the problem that a file is too large.
+/// The path in the error about a file that is too large.
 pub const TOO_LARGE: &str = "size";
 
-/// How copies are named.
+/// The prefix of the names of copies.
 const PREFIX: &str = "import-";
 
 impl Spool {
-    /// A spool in that directory, which is made when it is first needed.
+    /// Returns a spool in that directory, which is created when it is first needed.
     pub fn new(dir: PathBuf, max_size: u64) -> Spool {
         Spool { dir, max_size }
     }
 
-    /// The most bytes of a copy.
+    /// The maximum size of a copy, in bytes.
     pub fn max_size(&self) -> u64 {
         self.max_size
     }
@@ -58,7 +58,7 @@ impl Spool {
     /// Begins a copy.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if it cannot be made.
+    /// [`Error::Unavailable`] if the copy cannot be created.
     pub fn begin(&self) -> Result<Writing, Error> {
         fs::create_dir_all(&self.dir).map_err(|error| not_made(&self.dir, &error))?;
         loop {
@@ -80,7 +80,7 @@ impl Spool {
                         hash: XxHash64::default(),
                     });
                 }
-                // Left by a dead process of the same number.
+                // The copy was left by a dead process with the same process id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(not_made(&self.dir, &error)),
             }
@@ -90,7 +90,8 @@ impl Spool {
     /// Copies a source to its end.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it cannot be read or is too large; [`Error::Unavailable`] if it cannot be stored.
+    /// [`Error::Invalid`] if the source cannot be read or is too large; [`Error::Unavailable`] if the copy cannot be
+    /// stored.
     pub fn store(&self, mut source: impl Read) -> Result<SpooledFile, Error> {
         let mut writing = self.begin()?;
         let mut buffer = vec![0; 1 << 16];
@@ -104,10 +105,8 @@ impl Spool {
         }
     }
 
-    /// Removes copies that none of these files is, and that have not been written to for an hour.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the directory cannot be read.
+    /// Removes copies that are not in `kept` and have not been written to for an hour. Returns how many it removed.
+    /// Copies that cannot be removed are skipped.
     pub fn remove_others(&self, kept: &[PathBuf]) -> Result<usize, Error> {
         let Ok(entries) = fs::read_dir(&self.dir) else {
             return Ok(0);
@@ -134,7 +133,7 @@ fn not_made(dir: &Path, error: &io::Error) -> Error {
     ))
 }
 
-/// A copy that is being written; dropped before its end, it is removed.
+/// A copy that is being written. If it is dropped before [`Writing::finish`], it is removed.
 pub struct Writing {
     file: File,
     path: Option<PathBuf>,
@@ -147,7 +146,7 @@ impl Writing {
     /// Adds bytes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it becomes too large; [`Error::Unavailable`] if it cannot be stored.
+    /// [`Error::Invalid`] if the copy becomes too large; [`Error::Unavailable`] if it cannot be stored.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.size += bytes.len() as u64;
         if self.size > self.max_size {
@@ -163,7 +162,7 @@ impl Writing {
             .map_err(|error| Error::Unavailable(format!("the file cannot be stored: {error}")))
     }
 
-    /// Ends the copy; it is on the disk then.
+    /// Ends the copy, and syncs it to the disk.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it cannot be stored.
@@ -183,16 +182,16 @@ impl Writing {
 impl Drop for Writing {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // Nothing more can be done about it here; what is left is removed when it is old.
+            // If this fails, `remove_others` removes the copy when it is old.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Takes a file where it is.
+/// Returns a file that is read in place, with its size and its hash.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be read.
+/// [`Error::Invalid`] if the file cannot be read.
 pub fn in_place(path: &Path) -> Result<SpooledFile, Error> {
     let path = std::path::absolute(path).map_err(unreadable)?;
     let file = File::open(&path).map_err(unreadable)?;

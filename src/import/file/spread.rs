@@ -1,4 +1,4 @@
-//! Columns with JSON objects, spread to a column for each key: `{"city": "Vilnius"}` becomes a column `custom.city`.
+//! Spreads columns with JSON objects into a column for each key: `{"city": "Vilnius"}` becomes a column `custom.city`.
 
 use super::cells::Cells;
 use super::rows::Row;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 /// The most keys that the objects of a column may have.
 const MAX_KEYS: usize = 1_000;
 
-/// What is put before a key to name its column: the name of a custom field, as exports have it.
+/// The prefix of a key in the name of its column, which is the name of a custom field as in exports.
 const CUSTOM: &str = "custom.";
 
 /// The keys of the objects in some columns.
@@ -24,7 +24,7 @@ pub struct Spreading {
 /// Collects the keys of the objects in these columns.
 ///
 /// # Errors
-/// [`Error::Invalid`] if a column is not there or has too many keys; those of the source.
+/// [`Error::Invalid`] if a column does not exist or has too many keys; errors of the source.
 pub fn collect_keys(
     rows: &mut dyn RowSource,
     wanted: &[String],

@@ -1,4 +1,4 @@
-//! Rows of a file, whatever its format is: their names and their width.
+//! Rows of a file of any format: the names of columns, and the width of rows.
 
 use super::cells::Cells;
 use super::rows::Row;
@@ -7,16 +7,16 @@ use crate::text::normalize;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 
-/// Where rows come from.
+/// A source of rows.
 pub trait RowSource {
     /// Returns the next row, or `None` after the last.
     ///
     /// # Errors
-    /// Those of the source.
+    /// Errors of the source.
     fn next(&mut self) -> Result<Option<Row>, Error>;
 }
 
-/// Rows that were looked at already, and the rest of their source.
+/// Rows that were read ahead, and the rest of their source.
 pub struct Peeked<'r> {
     /// The first rows.
     pub first: std::vec::IntoIter<Row>,
@@ -33,8 +33,8 @@ impl RowSource for Peeked<'_> {
     }
 }
 
-/// Returns the names of columns: without blanks and invisible characters around and within, those without a name numbered,
-/// and repeated names made different.
+/// Returns the names of columns. Invisible characters are removed, and blanks are reduced to single spaces. Columns
+/// without a name and repeated names get a number.
 pub fn column_names(cells: &Cells) -> Vec<String> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::with_capacity(cells.len());
@@ -55,11 +55,11 @@ pub fn column_names(cells: &Cells) -> Vec<String> {
     names
 }
 
-/// Returns the cells of a row that has as many as its header. Missing ones at the end are empty, as spreadsheets leave them
-/// out; further ones may be empty.
+/// Returns the cells of a row, as many as its header has. Missing cells at the end become empty, because spreadsheets
+/// leave them out; blank cells beyond the width are dropped.
 ///
 /// # Errors
-/// What was expected and found.
+/// A message if the row cannot be read, or has cells beyond the width that are not blank.
 pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, String> {
     let cells = row.cells.as_ref().map_err(String::clone)?;
     if cells.len() == width {
@@ -76,8 +76,8 @@ pub fn fit_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, String> {
     Ok(Cow::Owned(cells.iter().take(used).chain(missing).collect()))
 }
 
-/// The first columns of the files that Rollcall writes: of subscribers, and of events. Those of subscribers are the columns of
-/// the first release, after which newer ones come.
+/// The first columns of the files that Rollcall exports: of subscribers, and of events. For subscribers they are the
+/// columns of the first release; newer columns come after them.
 const OWN_SUBSCRIBERS: [&str; 15] = [
     "email",
     "status",
@@ -104,7 +104,7 @@ const OWN_EVENTS: [&str; 6] = [
     "properties",
 ];
 
-/// Whether a file is one that Rollcall wrote, in which every text means itself.
+/// Whether Rollcall exported the file. In such a file every text is taken literally.
 pub fn is_own_export(names: &[String]) -> bool {
     let begins = |columns: &[&str]| {
         names.len() >= columns.len()
@@ -116,9 +116,9 @@ pub fn is_own_export(names: &[String]) -> bool {
     begins(&OWN_SUBSCRIBERS) || begins(&OWN_EVENTS)
 }
 
-/// Whether a cell holds nothing that is seen.
+/// Whether a cell has no visible characters.
 pub fn is_blank(cell: &str) -> bool {
-    // The last is the mark for the end of a file of before.
+    // U+001A marked the end of a file in old systems.
     cell.chars().all(|character| {
         character.is_whitespace() || "\0\u{feff}\u{200b}\u{1a}".contains(character)
     })
@@ -127,10 +127,10 @@ pub fn is_blank(cell: &str) -> bool {
 /// The most lines at the end of a file that are taken for a footer.
 const MAX_FOOTER: usize = 5;
 
-/// Marks rows at the end of a file that are no people: a single cell, such as "Total: 2" or "Page 1 of 1".
+/// Marks the footer at the end of a file: rows with a single cell, such as "Total: 2" or "Page 1 of 1".
 pub struct WithFooter<'s> {
     inner: &'s mut dyn RowSource,
-    /// Rows that are a footer if no other row follows, and the one that does.
+    /// Rows that are a footer unless another row follows, and the row that follows.
     held: VecDeque<Row>,
     /// How many rows have been read.
     read: u64,
@@ -200,7 +200,7 @@ fn looks_like_footer(row: &Row) -> bool {
     used.next().is_none() && first.is_some_and(|cell| !cell.contains('@') && !is_word(cell))
 }
 
-/// Whether a cell is one word of letters: a name may be alone in a row whose address was forgotten.
+/// Whether a cell is one word of letters: it may be the name in a row without an address.
 fn is_word(cell: &str) -> bool {
     cell.trim().chars().all(char::is_alphabetic)
 }

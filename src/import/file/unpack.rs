@@ -1,4 +1,4 @@
-//! Opening a file and unpacking it within bounds.
+//! Opens a file and unpacks it, up to a maximum size.
 
 use super::source::unreadable;
 use crate::error::Error;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A packed file may grow to this size in any case, in bytes.
+/// The unpacked size that is always allowed, in bytes.
 const FREE_SIZE: u64 = 32 << 20;
 
 /// A packed file may grow to this many times its size. Lists of people grow to five or ten times.
@@ -27,10 +27,10 @@ pub enum Packing {
     Workbook,
 }
 
-/// Finds out how a file is packed, and which part of an archive is meant.
+/// Returns how a file is packed, and which part of an archive to import.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be opened, or it is not clear which part is meant.
+/// [`Error::Invalid`] if the file cannot be opened, or it is not clear which part to import.
 pub fn find_packing(path: &Path, part: Option<&str>) -> Result<Packing, Error> {
     let mut file = File::open(path).map_err(unreadable)?;
     let mut magic = [0; 4];
@@ -46,10 +46,10 @@ pub fn find_packing(path: &Path, part: Option<&str>) -> Result<Packing, Error> {
     }
 }
 
-/// Opens a file and hands its unpacked bytes to a function, counting the bytes that are read of the file itself.
+/// Opens a file, and calls `work` with its unpacked bytes. `read_bytes` counts the bytes read of the packed file.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be opened or unpacked; those of the function.
+/// [`Error::Invalid`] if the file cannot be opened or unpacked; errors of `work`.
 pub fn unpack<T>(
     path: &Path,
     packing: &Packing,
@@ -86,7 +86,7 @@ fn not_a_zip(error: zip::result::ZipError) -> Error {
     Error::invalid("file", message)
 }
 
-/// Lists the files of an archive that may be meant: none of the system's own.
+/// Lists the files of an archive, except hidden files and files of the operating system.
 fn list_entries<R: Read + Seek>(archive: &zip::ZipArchive<R>) -> Vec<(usize, String)> {
     let names = archive.file_names().enumerate();
     names
@@ -147,7 +147,8 @@ fn find_entry<R: Read + Seek>(
     })
 }
 
-/// Tells documents that are ZIP archives from archives of files.
+/// Recognises documents that are ZIP archives. Returns `None` for an archive of files, and fails for documents that are
+/// not supported.
 fn find_document(names: &[String]) -> Result<Option<Packing>, Error> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     let refused = |words: &str| Err(Error::invalid("file", words));
@@ -169,10 +170,10 @@ fn find_document(names: &[String]) -> Result<Option<Packing>, Error> {
     }
 }
 
-/// Finds a part by its name, by the end of its path, or by a piece of its name that no other has.
+/// Finds a part by its name, by the end of its path, or by a piece of its name that no other name has.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the names that there are.
+/// [`Error::Invalid`] with the existing names, if no part or more than one part fits.
 pub fn find_part<'n>(names: &'n [String], wanted: &str) -> Result<&'n str, Error> {
     let lower = wanted.trim().to_lowercase();
     let exact = names.iter().find(|name| {
@@ -193,7 +194,7 @@ pub fn find_part<'n>(names: &'n [String], wanted: &str) -> Result<&'n str, Error
     }
 }
 
-/// Fills a buffer as far as a source goes.
+/// Reads until the buffer is full or the source ends, and returns how many bytes it read.
 pub fn read_some(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -205,7 +206,7 @@ pub fn read_some(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize>
     Ok(filled)
 }
 
-/// Counts what is read of a file, for a progress bar.
+/// Counts the bytes read of a file, for a progress bar.
 struct Counting {
     inner: File,
     count: Arc<AtomicU64>,
@@ -225,7 +226,7 @@ impl Seek for Counting {
     }
 }
 
-/// Stops reading where a packed file grows beyond measure.
+/// A reader that fails if a packed file grows too large.
 struct Bounded<R> {
     inner: R,
     packed: u64,

@@ -1,4 +1,4 @@
-//! Workbooks of Excel: the rows of one sheet, its values with their types.
+//! Excel workbooks: reads the rows of one sheet, with typed values.
 
 use super::rows::Row;
 use super::table::RowSource;
@@ -13,10 +13,10 @@ const MAX_COLUMNS: u32 = 16_384;
 /// The most bytes of the texts of a workbook, which are all in memory while it is read.
 const MAX_TEXTS: u64 = 64 << 20;
 
-/// Opens a workbook and hands the rows of a sheet to a function, with the name of the sheet.
+/// Opens a workbook, and calls `work` with the rows and the name of a sheet.
 ///
 /// # Errors
-/// [`Error::Invalid`] if it cannot be read or has no such sheet; those of the function.
+/// [`Error::Invalid`] if the workbook cannot be read or has no such sheet; errors of `work`.
 pub fn read_workbook<T>(
     file: File,
     sheet: Option<&str>,
@@ -50,7 +50,7 @@ fn not_read(error: &XlsxError) -> Error {
     )
 }
 
-/// Refuses workbooks that would fill the memory: their texts are unpacked as a whole.
+/// Fails if the texts of a workbook would fill the memory: they are unpacked as a whole.
 fn check_size(file: &File) -> Result<(), Error> {
     let again = file.try_clone().map_err(super::source::unreadable)?;
     let Ok(mut archive) = zip::ZipArchive::new(again) else {
@@ -60,7 +60,7 @@ fn check_size(file: &File) -> Result<(), Error> {
         let Ok(part) = archive.by_name(name) else {
             continue;
         };
-        // What is unpacked counts, not what the archive says of itself.
+        // Count the unpacked bytes: the size that the archive states may be wrong.
         let unpacked = io::copy(&mut part.take(MAX_TEXTS + 1), &mut io::sink()).unwrap_or_default();
         if unpacked > MAX_TEXTS {
             let message = format!(
@@ -72,7 +72,7 @@ fn check_size(file: &File) -> Result<(), Error> {
     Ok(())
 }
 
-/// Finds the sheet of that name, or the first that is shown and has rows.
+/// Returns the sheet of that name, or the first visible sheet with rows.
 fn find_sheet(workbook: &mut Xlsx<BufReader<File>>, wanted: Option<&str>) -> Result<String, Error> {
     let shown: Vec<String> = workbook
         .sheets_metadata()
@@ -87,7 +87,7 @@ fn find_sheet(workbook: &mut Xlsx<BufReader<File>>, wanted: Option<&str>) -> Res
     for name in &shown {
         let mut reader = match workbook.worksheet_cells_reader(name) {
             Ok(reader) => reader,
-            // A sheet that is a diagram.
+            // The sheet is a chart.
             Err(_) if shown.len() > 1 => continue,
             Err(error) => return Err(not_read(&error)),
         };
@@ -172,7 +172,7 @@ impl RowSource for SheetRows<'_> {
     }
 }
 
-/// Writes a value in the form of its type that has one meaning.
+/// Writes a value as text that can be read in only one way.
 fn text_of(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Empty => String::new(),
@@ -184,7 +184,7 @@ fn text_of(value: &DataRef<'_>) -> String {
         DataRef::DateTime(moment) if moment.is_duration() => moment.as_f64().to_string(),
         DataRef::DateTime(_) => match value.as_datetime() {
             Some(moment) if moment.time() == chrono::NaiveTime::MIN => moment.date().to_string(),
-            // A spreadsheet counts in doubles, which are right to the millisecond.
+            // Spreadsheets store times as doubles, which are exact to the millisecond.
             Some(moment) => moment
                 .format("%Y-%m-%dT%H:%M:%S%.3f")
                 .to_string()

@@ -1,5 +1,5 @@
-//! What an import would do with a file, found out before a row is written: what each column becomes and why, what
-//! cannot be read, and what has to be settled, with options that settle it.
+//! The analysis of a file, before any row is written: the target of each column and the reason for it, the cells that
+//! cannot be read, and the open questions, with options that answer them.
 
 use super::decide::{Decider, Decisions, Why};
 use super::options::{Others, SubscriberImport};
@@ -13,13 +13,13 @@ use crate::import::value::cell::{CellKind, Fit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Up to so many columns that nothing is known of are proposed one by one.
+/// Up to this many unknown columns are proposed one by one.
 pub const FEW: usize = 6;
 
-/// More columns than this are not made custom fields by a proposal.
+/// A proposal makes custom fields of at most this many columns.
 const MANY: usize = 60;
 
-/// How often options are proposed for what earlier proposals left open.
+/// How many rounds of proposals may follow one another, each for the questions that are still open.
 const ROUNDS: usize = 4;
 
 /// How many unreadable cells of a column are shown.
@@ -41,9 +41,9 @@ pub struct Analysis {
     pub columns: Vec<ColumnAnalysis>,
     /// The cells of the first rows, shortened, as long as the import has not begun.
     pub first_rows: Vec<Vec<String>>,
-    /// What has to be settled before anything is written.
+    /// The questions to answer before anything is written.
     pub questions: Vec<Question>,
-    /// Options that settle all of that; empty if nothing is open, or if only the owner of the file knows the answer.
+    /// Options that answer all questions; empty if there are none, or if only the owner of the file knows the answers.
     pub proposal: Vec<Change>,
 }
 
@@ -57,23 +57,23 @@ pub struct ColumnAnalysis {
     pub target: Option<String>,
     /// Why the column goes there.
     pub why: String,
-    /// How many cells hold something.
+    /// How many cells are not empty.
     pub filled: u64,
     /// The first different values, as long as the import has not begun.
     pub samples: Vec<String>,
     /// How many cells cannot be read, and are left out.
     pub unread: u64,
-    /// Some of them, and how many hold the same.
+    /// Some of the unreadable values, each with the number of its cells.
     pub unread_values: Vec<(String, u64)>,
-    /// The option that makes most of them readable.
+    /// The option that makes most of the unreadable cells readable.
     pub mend: Option<Change>,
-    /// How many it makes readable.
+    /// How many cells that option makes readable.
     pub mended: u64,
     /// How many cells are read with a remark.
     pub remarks: u64,
 }
 
-/// What was found in a file by reading all of it.
+/// The contents of a file, collected by reading all of it.
 pub struct Looked {
     /// The names of the columns.
     pub names: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Looked {
     pub profiles: Vec<Profile>,
     /// The cells of the first rows, shortened.
     pub first_rows: Vec<Vec<String>>,
-    /// The names of groups in the columns that name some.
+    /// The names of groups in the columns that name groups.
     pub groups: BTreeSet<String>,
     /// How many rows there are.
     pub rows: u64,
@@ -90,8 +90,8 @@ pub struct Looked {
 }
 
 impl Analysis {
-    /// Tells what was decided and proposes options for what is open. Every proposal is made to the decider itself, so
-    /// that it is accepted and leaves nothing open.
+    /// Describes the decisions, and proposes options for the open questions. Every proposal is tried with the decider
+    /// itself, so that it is accepted and leaves no question open.
     pub fn of(decider: &Decider<'_>, decisions: &Decisions, looked: &Looked) -> Analysis {
         let recognised = Preset::recognise(&looked.names).map(|preset| preset.name.to_owned());
         let proposal = match decisions.questions.is_empty() {
@@ -117,7 +117,7 @@ impl Analysis {
         }
     }
 
-    /// The questions as problems of the input of the API.
+    /// Returns the questions as input problems of the API.
     pub fn problems(&self) -> Vec<InputProblem> {
         let problems = self.questions.iter().map(|question| {
             let message = match question.column.and_then(|place| self.columns.get(place)) {
@@ -141,7 +141,7 @@ impl Analysis {
         problems.collect()
     }
 
-    /// The values of people are forgotten: they are there to decide, and that is done.
+    /// Deletes the values of people, which are needed only to answer the questions.
     pub fn forget_values(&mut self) {
         for column in &mut self.columns {
             column.samples.clear();
@@ -221,7 +221,7 @@ fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> Str
         Why::Open => {
             let mut questions = decisions.questions.iter();
             let question = questions.find(|question| question.column == Some(position));
-            // Where the line is no header, only that is asked.
+            // If the first line is not a header, that is the only question.
             question.map_or_else(
                 || "has a name that Rollcall does not know".to_owned(),
                 |question| question.message.clone(),
@@ -230,7 +230,8 @@ fn why(why: Why, target: &Target, decisions: &Decisions, position: usize) -> Str
     }
 }
 
-/// Returns options that leave no question open, if there are any: the changes in the order in which they are made.
+/// Returns the changes of options that leave no question open, in the order in which to apply them. Returns `None` if
+/// there are none.
 fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change>> {
     let mut options = decider.options.clone();
     let mut changes: Vec<Change> = Vec::new();
@@ -261,7 +262,7 @@ fn propose(decider: &Decider<'_>, recognised: Option<&str>) -> Option<Vec<Change
     None
 }
 
-/// Options that make cells readable of columns that nothing is asked of. Cells that can be read in two ways are only reported.
+/// Returns options that make unreadable cells readable. If several options fit a column, its cells are only reported.
 fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decisions) -> Vec<Change> {
     let decider = with(decider, options);
     let columns = decisions.columns.iter().zip(decider.profiles).enumerate();
@@ -275,7 +276,7 @@ fn mends(decider: &Decider<'_>, options: &SubscriberImport, decisions: &Decision
     changes.collect()
 }
 
-/// The same decider with other options.
+/// Returns the same decider with other options.
 fn with<'a>(decider: &Decider<'a>, options: &'a SubscriberImport) -> Decider<'a> {
     Decider {
         options,
@@ -283,7 +284,7 @@ fn with<'a>(decider: &Decider<'a>, options: &'a SubscriberImport) -> Decider<'a>
     }
 }
 
-/// Returns the changes that answer questions. Where many columns are unknown, most are answered together.
+/// Returns the changes that answer questions. If many columns are unknown, most are answered together.
 fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
     let is_other = |question: &&Question| {
         let is_plain =
@@ -316,7 +317,7 @@ fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
             others: Others::Ignore,
         });
     } else {
-        // Columns that hold nothing are left out with them.
+        // Columns that are proposed to be ignored are ignored by name.
         ignored
             .iter()
             .flat_map(|question| &question.changes)
@@ -328,7 +329,7 @@ fn answer(questions: &[Question], options: &SubscriberImport) -> Vec<Change> {
     changes
 }
 
-/// The kinds of value that columns of this name may hold, which are counted in any case.
+/// Returns the kinds of values that columns of this name may hold. The profile always counts them.
 pub fn kinds_to_ask(name: &str, targets: &[Target]) -> Vec<CellKind> {
     let by_name = super::vocabulary::exact(name).or_else(|| super::vocabulary::probable(name));
     let by_name = by_name.and_then(Target::builtin);

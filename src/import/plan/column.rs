@@ -1,5 +1,5 @@
-//! Where one column goes and how its cells are read: settled before the first row is read, and kept, so that an import
-//! that is resumed reads them in the same way.
+//! The target of one column, and how its cells are read. Both are decided before the first row is read, and stored, so
+//! that a resumed import reads the cells in the same way.
 
 use super::decide::is_column;
 use super::options::{EventImport, SubscriberImport};
@@ -15,25 +15,25 @@ use crate::rule::CustomType;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-/// What is settled of one column.
+/// The plan of one column.
 #[derive(Debug, Clone)]
 pub struct ColumnPlan {
-    /// Where its cells go.
+    /// The target of its cells.
     pub target: Target,
-    /// How they are read.
+    /// How its cells are read.
     pub format: CellFormat,
 }
 
-/// What is kept of that.
+/// The stored part of a [`ColumnPlan`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredPlan {
-    /// Where its cells go, as [`Target::write`] has it.
+    /// The target of its cells, as [`Target::write`] returns it.
     pub target: String,
     /// The decimal separator, if its cells prove it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
-    /// Whether an empty cell means no, because the others hold marks.
+    /// Whether an empty cell means no, because the other cells hold marks.
     #[serde(default)]
     pub empty_is_no: bool,
 }
@@ -57,7 +57,7 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
         .iter()
         .find(|(said, _)| is(said))
         .map(|(_, split)| *split);
-    // Our own exports write the keys of groups so.
+    // Exports of Rollcall separate the keys of groups with semicolons.
     let split = split.or_else(|| (is_literal && name == GROUPS).then_some(';'));
     let preset = options.from.as_deref().and_then(Preset::find);
     let recorded =
@@ -70,10 +70,10 @@ pub fn format_of(options: &SubscriberImport, names: &[String], position: usize) 
     }
 }
 
-/// The name of the column with the groups in our own exports.
+/// The name of the column with the groups in exports of Rollcall.
 const GROUPS: &str = "groups";
 
-/// Whether a column names groups: because that was said, or because Rollcall wrote the file.
+/// Whether a column names groups: because an option says so, or because Rollcall exported the file.
 pub fn names_groups(options: &SubscriberImport, names: &[String], position: usize) -> bool {
     let name = names[position].trim();
     let is = |said: &str| is_column(said, name, position);
@@ -84,7 +84,7 @@ pub fn names_groups(options: &SubscriberImport, names: &[String], position: usiz
         || name == GROUPS && is_own_export(names) && !options.ignore.iter().any(|said| is(said))
 }
 
-/// The same for a file of events.
+/// Returns how the cells of a file of events are read.
 pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
     CellFormat {
         is_literal: is_own_export(names),
@@ -95,12 +95,12 @@ pub fn format_of_event(options: &EventImport, names: &[String]) -> CellFormat {
     }
 }
 
-/// How cells are read of which nothing was said.
+/// Returns how cells are read if no options are given.
 pub fn plain_format() -> CellFormat {
     CellFormat::new(dates(None, None), NumberReader::default())
 }
 
-/// How days and times are read.
+/// Returns how days and times are read.
 pub fn dates(format: Option<&DateFormat>, zone: Option<Tz>) -> DateReader {
     DateReader {
         format: format.cloned(),

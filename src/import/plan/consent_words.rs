@@ -1,4 +1,4 @@
-//! The words with which programs say whether a person may be addressed: in the names of columns, and in their cells.
+//! The words with which programs say whether a person may be sent e-mail: in the names of columns, and in their cells.
 //! English and the larger languages of Europe. All words are folded as `header.rs` folds them.
 
 use super::header::{has_any, words_of};
@@ -8,9 +8,9 @@ use crate::rule::Status;
 /// What a column about consent says of a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// The subscriber agreed to be addressed.
+    /// The subscriber agreed to receive messages.
     OptIn,
-    /// The subscriber asked not to be addressed any more, or was blocked.
+    /// The subscriber asked not to receive messages any more, or was blocked.
     OptOut,
     /// The subscriber confirmed the address.
     Confirmed,
@@ -565,7 +565,7 @@ pub fn read_header(name: &str) -> Option<Hint> {
     })
 }
 
-/// Whether a name denies: "not subscribed", "kein Newsletter".
+/// Whether a name has a negation: "not subscribed", "kein Newsletter".
 fn is_denied(words: &[String]) -> bool {
     const DENIALS: [&str; 16] = [
         "not", "no", "non", "never", "without", "kein", "keine", "nicht", "pas", "sans", "nao",
@@ -574,7 +574,7 @@ fn is_denied(words: &[String]) -> bool {
     words.iter().any(|word| DENIALS.contains(&word.as_str()))
 }
 
-/// Whether the name of a column is that of a status: of consent, or of something else. Its values decide.
+/// Whether a column is named like a status. Its values decide whether it is a status of consent.
 pub fn is_status_name(name: &str) -> bool {
     const NAMES: &[&str] = &[
         "status*",
@@ -593,7 +593,8 @@ pub fn is_status_name(name: &str) -> bool {
     has_any(&words_of(name), NAMES)
 }
 
-/// Whether the name of a file says that it lists people who left, and with which status they came to be listed.
+/// Returns the status of the people of a file, if its name says that it lists people who opted out, bounced or
+/// complained.
 pub fn read_file_name(name: &str) -> Option<Status> {
     let words = words_of(name);
     match () {
@@ -610,7 +611,7 @@ pub fn read_file_name(name: &str) -> Option<Status> {
 pub struct StatusWord {
     /// The status.
     pub status: Status,
-    /// Whether the word is about consent alone; `active` can mean many things.
+    /// Whether the word is only about consent; `active` can mean many things.
     pub is_certain: bool,
 }
 
@@ -925,12 +926,12 @@ pub fn read_word(cell: &str) -> Option<StatusWord> {
     find(CERTAIN, true).or_else(|| find(UNCERTAIN, false))
 }
 
-/// Returns a cell in the form of the words above. `SUBSCRIBED` and `Subscribed` are one word each, without humps.
+/// Returns a cell in the form of the words above: `SUBSCRIBED` and `Subscribed` both become `subscribed`.
 fn words_of_cell(cell: &str) -> String {
     words_of(cell).join(" ")
 }
 
-/// Whether a cell says yes or no; `None` if it says neither.
+/// Returns whether a cell says yes or no, or `None` if it says neither.
 pub fn read_flag(cell: &str) -> Option<bool> {
     match cell.trim() {
         "-" | "–" => Some(false),

@@ -1,4 +1,4 @@
-//! What an import would do with a file of events.
+//! The analysis of a file of events, before any row is written.
 
 use super::analysis::{Analysis, ColumnAnalysis, FEW, Looked};
 use super::event_columns::{
@@ -11,10 +11,10 @@ use super::propose::call;
 use super::question::{Change, Question, QuestionKind};
 use crate::import::value::cell::CellKind;
 
-/// What all events of a file of orders are called by a proposal.
+/// The proposed name of all events of a file that has no column for the name.
 const PURCHASE: &str = "purchase";
 
-/// Tells what was decided of a file of events, and proposes options for what is open.
+/// Describes the decisions about a file of events, and proposes options for the open questions.
 pub fn analyze_events(
     columns: Columns<'_>,
     options: &EventImport,
@@ -122,7 +122,7 @@ fn questions(columns: Columns<'_>, decisions: &EventDecisions, looked: &Looked) 
     questions
 }
 
-/// Proposes what an unknown column is: what is missing, if its values are that, or a property.
+/// Proposes a target for an unknown column: a missing required field if all of its values fit, or else a property.
 fn for_unknown(place: usize, name: &str, profile: &Profile, decisions: &EventDecisions) -> Change {
     let is_missing = |needed: &str| decisions.missing.contains(&needed);
     let is_all = |kind| profile.tally(kind).is_all_good() && profile.empty == 0;
@@ -137,7 +137,8 @@ fn for_unknown(place: usize, name: &str, profile: &Profile, decisions: &EventDec
     }
 }
 
-/// Returns options that leave no question open, if there are any. They are made to the decider itself.
+/// Returns the changes of options that leave no question open, or `None` if there are none. They are tried with the
+/// decider itself.
 fn propose(
     columns: Columns<'_>,
     options: &EventImport,
@@ -175,7 +176,7 @@ fn propose(
             && decisions.targets.iter().all(Option::is_some)
     };
     if !is_settled(&with(&changes)) {
-        // A column that is proposed for what is missing may be needed beside others of its kind.
+        // If several columns fit a missing field, only the first gets it. The others become properties.
         changes.push(Change::Others {
             others: Others::Field,
         });
@@ -188,8 +189,8 @@ fn propose(
     is_settled(&with(&changes)).then_some(changes)
 }
 
-/// Returns the column in which the lines of one order are the same: the key of events, if keys occur several times and
-/// rows of the same key lack a value.
+/// Returns the column that identifies an order: the column of dedupe keys, if keys occur several times and some rows
+/// lack a value.
 fn column_of_lines(
     columns: Columns<'_>,
     decisions: &EventDecisions,

@@ -1,4 +1,4 @@
-//! Which column of a file of events goes where.
+//! Decides where each column of a file of events goes.
 
 use super::decide::is_column;
 use super::mapping::{Columns, missing_column};
@@ -17,8 +17,8 @@ const COLUMNS: [&str; 6] = [
 ];
 pub const PROPERTIES: &str = "properties.";
 
-/// What the exports of shops and payment services call the columns, folded; the likelier comes first. Of several columns that
-/// are called so, the likeliest is taken.
+/// The names of the columns in exports of shops and payment services, folded, the likelier first. If several columns
+/// have such names, the one with the likeliest name is taken.
 const SYNONYMS: [(&str, &[&str]); 5] = [
     (
         "email",
@@ -136,19 +136,19 @@ const SYNONYMS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// Where the cells of a column of events go.
+/// The target of a column of a file of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventTarget {
-    /// A column of events.
+    /// A field of events, such as `occurred_at`.
     Column(&'static str),
     /// A property.
     Property(String),
-    /// Nowhere.
+    /// The column is left out.
     Nowhere,
 }
 
 impl EventTarget {
-    /// Its name in reports, if it goes anywhere.
+    /// Returns the name in reports, or `None` if the column is left out.
     pub fn name(&self) -> Option<String> {
         match self {
             EventTarget::Column(name) => Some((*name).to_owned()),
@@ -158,7 +158,7 @@ impl EventTarget {
     }
 }
 
-/// The kind of value that a column of that name holds.
+/// Returns the kind of values in a column of that name. Returns `None` for text, and for unknown names.
 pub fn kind_of_event(name: &str) -> Option<CellKind> {
     match find_target(name)? {
         EventTarget::Column("email") => Some(CellKind::Email),
@@ -168,10 +168,10 @@ pub fn kind_of_event(name: &str) -> Option<CellKind> {
     }
 }
 
-/// What was decided of the columns of a file of events.
+/// The decisions about the columns of a file of events.
 #[derive(Debug, Default)]
 pub struct EventDecisions {
-    /// Where each column goes; `None` for a column that is not settled.
+    /// The target of each column; `None` for a column that is not settled.
     pub targets: Vec<Option<EventTarget>>,
     /// The required fields that no column has.
     pub missing: Vec<&'static str>,
@@ -251,7 +251,8 @@ pub fn map_event_columns(
     }
 }
 
-/// Returns where a column goes, if that is known: by an option, by its name, as a synonym, or as all others do.
+/// Returns the target of a column: by an option, by its name, by a synonym, or as for all other columns. Returns `None`
+/// if it is not known.
 fn map(
     column: &str,
     place: usize,
@@ -273,7 +274,7 @@ fn map(
         })
 }
 
-/// Finds the columns that shops call otherwise, at most one for each column of events that no column is called.
+/// Finds columns by synonyms, at most one for each field of events that no column is named after.
 fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, usize)> {
     let is_said = |name: &str| {
         options.columns.iter().any(|(said, _)| said.trim() == name)
@@ -292,7 +293,7 @@ fn find_synonyms(names: &[&str], options: &EventImport) -> Vec<(&'static str, us
     let free = |place: &usize| !is_said(names[*place]) && find_target(names[*place]).is_none();
     let mut found = Vec::new();
     for (target, words) in SYNONYMS {
-        // The lines of one order are the same in one column, which names it.
+        // The column that identifies an order is the best dedupe key.
         let of_fold = options.fold.as_ref().filter(|_| target == "dedupe_key");
         let of_fold = of_fold.and_then(|fold| names.iter().position(|name| *name == fold.trim()));
         let mut by_word = words.iter().filter_map(|word| {

@@ -1,8 +1,9 @@
-//! The words of a column's name, so that `Opt-In Time`, `OPTIN_TIME` and `optInTime` are read alike.
+//! The words of a column's name, so that `Opt-In Time`, `opt_in_time` and `optInTime` are read alike.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-/// Returns the words of a name: in lower case, without accents, cut where letters end and where `camelCase` has a hump.
+/// Returns the words of a name, in lower case and without accents. A word ends at a character that is no letter or
+/// digit, and before a capital letter that follows a small one.
 pub fn words_of(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -65,7 +66,7 @@ pub fn fold(name: &str) -> String {
     words_of(name).concat()
 }
 
-/// Whether a column has its name from its place, because the file has no header or an empty cell in it.
+/// Whether the name of a column is only its number, because the file has no header or an empty cell in it.
 pub fn is_made_up(name: &str) -> bool {
     let number = name.strip_prefix("column ");
     number.is_some_and(|number| number.parse::<usize>().is_ok())

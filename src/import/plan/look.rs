@@ -1,4 +1,4 @@
-//! Reading a whole file before anything is written, to learn what its columns hold.
+//! Reads a whole file before anything is written, to collect the contents of its columns.
 
 use super::analysis::{Looked, kinds_to_ask};
 use super::column::{format_of, format_of_event, names_groups};
@@ -25,22 +25,22 @@ const CUSTOM: &str = "custom.";
 /// The most groups that the rows of a file may name.
 const MAX_GROUPS: usize = 1_000;
 
-/// The most columns of a file: each is decided on with regard to all others.
+/// The most columns of a file. The decision about a column depends on all others.
 const MAX_COLUMNS: usize = 5_000;
 
 /// How many rows are shown with the analysis.
 const FIRST_ROWS: usize = 4;
 
-/// How many rows are handed from one thread to the other at a time.
+/// How many rows are sent to the other thread at a time.
 const PART: usize = 500;
 
-/// The same, in bytes.
+/// How many bytes of rows are sent to the other thread at a time.
 const PART_BYTES: usize = 1 << 20;
 
-/// How many parts wait.
+/// How many parts the channel holds.
 const WAITING: usize = 2;
 
-/// The kinds of value that columns of unknown names are tried as.
+/// The kinds of values that are tried for every column.
 pub const TRIED: [CellKind; 5] = [
     CellKind::Email,
     CellKind::Boolean,
@@ -49,7 +49,7 @@ pub const TRIED: [CellKind; 5] = [
     CellKind::Instant,
 ];
 
-/// Reads all rows.
+/// Reads all rows, and returns the contents of the columns.
 ///
 /// # Errors
 /// [`Error::Invalid`] if the header or the file cannot be read.
@@ -145,7 +145,7 @@ impl Looked {
     }
 }
 
-/// The columns that name groups, and how they are read.
+/// Returns the columns that name groups, and how they are read.
 fn naming_columns(names: &[String], options: &ImportOptions) -> Vec<(usize, CellFormat)> {
     let ImportOptions::Subscribers(options) = options else {
         return Vec::new();
@@ -205,7 +205,8 @@ fn read_header(rows: &mut dyn RowSource) -> Result<Vec<String>, Error> {
     }
 }
 
-/// Names the columns of a file without a header: the first that holds addresses is "email".
+/// Names the columns of a file without a header. The first column with an address is "email", unless an option names
+/// that column.
 fn made_up_names(first: &Cells, options: &ImportOptions) -> Vec<String> {
     let said: &[(String, String)] = match options {
         ImportOptions::Subscribers(SubscriberImport { columns, .. })
@@ -229,7 +230,7 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
                 let targets = said_targets(options, name, position);
                 let mut format = format_of(options, names, position);
                 let mut asked = kinds_to_ask(name, &targets);
-                // Custom fields of our own export: their types are not in the file.
+                // Custom fields in an export of Rollcall: their types are not in the file.
                 format.is_canonical =
                     format.is_literal && targets.is_empty() && name.starts_with(CUSTOM);
                 if format.is_canonical {
@@ -247,7 +248,7 @@ fn profiles(names: &[String], options: &ImportOptions) -> Vec<Profile> {
     profiles.collect()
 }
 
-/// The targets that options name for a column.
+/// Returns the targets that options name for a column.
 fn said_targets(options: &SubscriberImport, name: &str, position: usize) -> Vec<Target> {
     let is = |said: &str| is_column(said, name, position);
     let columns = options.columns.iter().filter(|(said, _)| is(said));

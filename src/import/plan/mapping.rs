@@ -1,4 +1,4 @@
-//! The columns of a file, and the custom fields that are made of them.
+//! The columns of a file, and the custom fields that are created for them.
 
 use super::column::ColumnPlan;
 use super::target::Target;
@@ -15,16 +15,16 @@ const MAX_SHOWN: usize = 100;
 /// How much of the name of a column becomes the label of a field, in characters.
 const MAX_LABEL: usize = 200;
 
-/// The columns of a file, as its header and first rows have them.
+/// The columns of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Columns<'a> {
     /// Their names.
     pub names: &'a [String],
-    /// What separates cells.
+    /// The delimiter of cells.
     pub delimiter: u8,
 }
 
-/// Makes the custom fields that columns go to and that do not exist; returns their ids.
+/// Creates the custom fields that columns go to and that do not exist, and returns their ids.
 pub fn make_fields(
     connection: &mut PgConnection,
     names: &[String],
@@ -46,7 +46,7 @@ pub fn make_fields(
     Ok(made)
 }
 
-/// The problem of a file whose first line lacks a column: often the line is no header at all, or another character
+/// Returns the problem of a file whose first line lacks a column. Often the line is not a header, or another character
 /// separates its cells.
 pub fn missing_column(needed: &str, header: &[String], delimiter: u8) -> InputProblem {
     let line = header.join(&char::from(delimiter).to_string());

@@ -1,9 +1,11 @@
-//! What is settled before the first row is written: where columns go, which groups there are, how days are written.
+//! The plan of an import, settled before the first row is written: where columns go, which groups exist, and how values
+//! are read.
 //!
-//! The whole file is read once for that (`look.rs`, `profile.rs`). Then each column is decided on (`decide/`), with
-//! the names that fields have in other programs (`vocabulary.rs`), the words for consent (`consent_words.rs`) and what
-//! is recorded of well-known programs (`presets.rs`). What is open is asked, with a proposal that settles it
-//! (`question.rs`, `propose.rs`, `analysis.rs`). What is settled is kept with the import.
+//! The whole file is read once for the plan (`look.rs`, `profile.rs`). Then the target of each column is decided
+//! (`decide/`), with the names that fields have in other programs (`vocabulary.rs`), the words for consent
+//! (`consent_words.rs`) and the recorded options for well-known programs (`presets.rs`). A column that cannot be
+//! decided becomes a question, with a proposal that answers it (`question.rs`, `propose.rs`, `analysis.rs`). The
+//! decisions are stored with the import.
 
 pub(in crate::import) mod analysis;
 pub(in crate::import) mod column;
@@ -56,29 +58,30 @@ use std::collections::HashMap;
 pub struct Plan {
     /// How rows are read.
     pub kind: Kind,
-    /// The groups to add to; none for one that is not made in a dry run.
+    /// The ids of the groups to add to; `None` for a group that a dry run does not create.
     pub groups: Vec<Option<i64>>,
     /// The groups that single rows name, by the name.
     pub named_groups: HashMap<String, Option<i64>>,
 }
 
-/// What was settled of a file. It is stored with the import, so that a resumed import reads the file in the same way.
+/// The decisions about a file. They are stored with the import, so that a resumed import reads the file in the same
+/// way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settled {
-    /// What each column is, in their order.
+    /// The plan of each column, in their order.
     pub columns: Vec<StoredPlan>,
-    /// What every row has, by the names of targets.
+    /// The values of `set`, each with the name of its target.
     pub constants: Vec<(String, String)>,
     /// The names of the groups that single rows name.
     #[serde(default)]
     pub groups: Vec<String>,
 }
 
-/// Decides what becomes of a file that was looked at, and keeps that with the import.
+/// Decides how the analyzed file is imported, and stores the decisions with the import.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong with the options, or that has to be settled.
+/// [`Error::Invalid`] with all problems of the options, or else with all open questions.
 pub fn settle(
     db: &Db,
     import: &Import,
@@ -185,11 +188,10 @@ fn file_form(
     }
 }
 
-/// Makes the groups and custom fields that are to be made, and returns how the rows of a settled file become people or
-/// events.
+/// Creates missing groups and custom fields, and returns how the rows of a settled file become people or events.
 ///
 /// # Errors
-/// [`Error::Invalid`] with everything that is wrong with the options.
+/// [`Error::Invalid`] with all problems of the options.
 pub fn prepare(
     db: &Db,
     import: &Import,
@@ -301,7 +303,7 @@ fn person_reader(
     })
 }
 
-/// The options with the texts that are stored in their normal form.
+/// Returns the options, with the texts to store in their normal form.
 fn cleaned(options: &SubscriberImport) -> Result<SubscriberImport, Error> {
     let clean = |text: &Option<String>, path: &str| match text {
         Some(text) => clean_text(text).map_err(|message| Error::invalid(path, message)),
@@ -319,17 +321,17 @@ fn cleaned(options: &SubscriberImport) -> Result<SubscriberImport, Error> {
     })
 }
 
-/// How groups and custom fields are made.
+/// How groups and custom fields are created.
 struct Making<'o> {
     options: &'o SubscriberImport,
     creates_groups: bool,
     moment: DateTime<Utc>,
 }
 
-/// The groups of all rows, and those that rows name.
+/// The groups of all rows, and the groups that single rows name.
 type Groups = (Vec<Option<i64>>, HashMap<String, Option<i64>>);
 
-/// Makes the groups and custom fields that are to be made, and returns the groups.
+/// Creates missing groups and custom fields, and returns the groups.
 fn make(
     connection: &mut PgConnection,
     import: &Import,
@@ -392,7 +394,8 @@ impl Making<'_> {
         }
     }
 
-    /// Finds the groups that rows name, by their key or their name in any letter case, and makes the others if that was said.
+    /// Finds the groups that rows name, by their key or their name in any letter case. Creates the missing groups, or
+    /// fails if it may not.
     fn find_named(
         &self,
         connection: &mut PgConnection,
@@ -434,7 +437,7 @@ impl Making<'_> {
     }
 }
 
-/// The key of a new group is not right: here it is called the group.
+/// Changes the path of an error about the key of a new group to the option `group`.
 fn of_group(error: Error) -> Error {
     match error {
         Error::Invalid(mut problems) => {

@@ -23,7 +23,7 @@ words!(ImportKind {
     Events: "events",
 });
 
-/// Says that no cell is quoted.
+/// The quote that means that no cell is quoted.
 pub const NO_QUOTE: u8 = 0;
 
 /// The form of a file, as far as it is given; the rest is detected.
@@ -38,7 +38,7 @@ pub struct FileOptions {
     pub encoding: Option<Encoding>,
     /// Whether the first row names the columns.
     pub header: Option<bool>,
-    /// How many lines are passed over before the header, or before the first row.
+    /// How many lines are skipped before the header, or before the first row.
     pub skip_lines: Option<u64>,
     /// The file within a ZIP archive, or the sheet of a workbook.
     pub part: Option<String>,
@@ -49,7 +49,7 @@ pub struct FileOptions {
 }
 
 impl FileOptions {
-    /// How its numbers are read.
+    /// Returns how the numbers of the file are read.
     pub fn numbers(&self) -> NumberReader {
         NumberReader {
             decimal: self.decimal_comma.then_some(Decimal::Comma),
@@ -70,7 +70,7 @@ pub enum ImportMode {
     Update,
 }
 
-/// What becomes of all columns that are not known and have no option.
+/// What happens to all unknown columns without an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Others {
@@ -81,7 +81,7 @@ pub enum Others {
 }
 
 impl Others {
-    /// The name in options.
+    /// Returns the name in options.
     pub fn as_str(self) -> &'static str {
         match self {
             Others::Ignore => "ignore",
@@ -98,23 +98,23 @@ pub struct SubscriberImport {
     pub file: FileOptions,
     /// The keys of the groups that every subscriber of the file is added to.
     pub groups: Vec<String>,
-    /// Whether groups are made that do not exist.
+    /// Whether missing groups are created.
     pub create_groups: bool,
-    /// Custom fields to make if they do not exist: the column and its type.
+    /// Custom fields to create if they do not exist: the column and its type.
     pub fields: Vec<(String, CustomType)>,
-    /// Where columns go that are named otherwise: the column, and a built-in field or the key of a custom field.
+    /// The targets of columns with other names: the column, and a built-in field or the key of a custom field.
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
-    /// What becomes of the other columns; each of them has to be settled if absent.
+    /// What happens to the other columns. If absent, each of them has to be settled.
     pub others: Option<Others>,
     /// The program whose exports the file is read as, by the name of a preset.
     pub from: Option<String>,
-    /// What every row has: a field and its value.
+    /// Values for rows without a value of their own: a field and its value.
     pub set: Vec<(String, String)>,
-    /// How days and times are written, where not as ISO 8601 has them.
+    /// The format of days and times, if it is not ISO 8601.
     pub date_format: Option<DateFormat>,
-    /// The same for single columns.
+    /// The formats of days and times in single columns.
     pub date_formats: Vec<(String, DateFormat)>,
     /// Columns in which decimals follow a comma.
     pub decimal_commas: Vec<String>,
@@ -124,20 +124,20 @@ pub struct SubscriberImport {
     pub splits: Vec<(String, char)>,
     /// Columns that name groups to add the subscriber of the row to.
     pub groups_from: Vec<String>,
-    /// The time zone of times without one; UTC if absent.
+    /// The time zone of times without a zone; UTC if absent.
     pub time_zone: Option<Tz>,
-    /// What the words of the status column mean, where they are not the names of statuses.
+    /// The statuses that words in the status column mean, if the words are not names of statuses.
     pub statuses: Vec<(String, Status)>,
-    /// The source of new subscribers, where the file names none.
+    /// The source of new subscribers, if the file names none.
     pub source: Option<String>,
-    /// Which subscribers it may change.
+    /// Which subscribers the import may change.
     pub mode: ImportMode,
-    /// Whether values that are there stay, so that only missing ones are filled.
+    /// Whether existing values stay, so that only missing values are filled.
     pub fill_missing: bool,
-    /// Whether a cell that cannot be read costs its row, and not only itself.
+    /// Whether a row is refused if a cell cannot be read. Otherwise only the cell is left out.
     pub strict: bool,
-    /// Why people who unsubscribed, bounced or complained may be addressed again if the file says so. Only a caller with
-    /// ADMIN rights may give a reason. Without a reason these people stay as they are.
+    /// Why people who unsubscribed, bounced or complained are re-subscribed if the file says so. Only a caller with
+    /// ADMIN rights may give a reason. Without a reason these people keep their status.
     pub raise_consent: Option<String>,
     /// Whether to report only, and write nothing.
     pub dry_run: bool,
@@ -149,21 +149,21 @@ pub struct SubscriberImport {
 pub struct EventImport {
     /// The form of the file.
     pub file: FileOptions,
-    /// Where columns go that are named otherwise: the column, and the name it should have.
+    /// The targets of columns with other names: the column, and the name it should have.
     pub columns: Vec<(String, String)>,
     /// Columns to leave out.
     pub ignore: Vec<String>,
-    /// What becomes of the other columns; each of them has to be settled if absent. As fields they become properties.
+    /// What happens to the other columns. If absent, each of them has to be settled. As fields they become properties.
     pub others: Option<Others>,
-    /// The name of all events, where no column has it.
+    /// The name of all events, if no column has it.
     pub event: Option<String>,
-    /// The column in which the lines of one order are the same; they become one event.
+    /// The column that identifies an order: consecutive rows with the same value become one event.
     pub fold: Option<String>,
     /// Whether to create a subscriber for an unknown address. New subscribers wait for a confirmation.
     pub create_people: bool,
-    /// How times are written, where not as RFC 3339 has them.
+    /// The format of times, if it is not RFC 3339.
     pub date_format: Option<DateFormat>,
-    /// The time zone of times without one; UTC if absent.
+    /// The time zone of times without a zone; UTC if absent.
     pub time_zone: Option<Tz>,
     /// Whether to report only, and write nothing.
     pub dry_run: bool,
@@ -189,7 +189,7 @@ impl ImportOptions {
         }
     }
 
-    /// The form of the file, as far as it is given.
+    /// Returns the form of the file, as far as it is given.
     pub fn file(&self) -> &FileOptions {
         match self {
             ImportOptions::Subscribers(options) => &options.file,
@@ -197,7 +197,7 @@ impl ImportOptions {
         }
     }
 
-    /// Whether nothing is written.
+    /// Whether this is a dry run, which writes nothing.
     pub fn is_dry_run(&self) -> bool {
         match self {
             ImportOptions::Subscribers(options) => options.dry_run,

@@ -1,5 +1,5 @@
-//! How well-known programs write their exports: only recorded options, which apply if no other option is given for a
-//! column. Names of columns are compared without case, blanks and marks.
+//! Recorded options for the exports of well-known programs, which apply if no other option is given for a column. Names
+//! of columns are compared without case, blanks and marks.
 
 use super::header::fold;
 use crate::rule::{CustomType, Status};
@@ -9,19 +9,19 @@ use crate::rule::{CustomType, Status};
 pub struct Preset {
     /// Its name in options.
     pub name: &'static str,
-    /// How the program calls itself.
+    /// The display name of the program.
     pub title: &'static str,
-    /// Columns by which its exports are recognised: all of one of these lists.
+    /// Columns by which its exports are recognised. A header must have all columns of one of these lists.
     marks: &'static [&'static [&'static str]],
-    /// Where columns go.
+    /// The targets of columns.
     pub columns: &'static [(&'static str, &'static str)],
-    /// Custom fields to make of columns that hold anything.
+    /// Custom fields to create for columns that are not empty.
     pub fields: &'static [(&'static str, CustomType)],
     /// Columns to leave out.
     pub ignore: &'static [&'static str],
-    /// What words of the status column mean.
+    /// The statuses that words in the status column mean.
     pub statuses: &'static [(&'static str, Status)],
-    /// What separates the items of its lists, if that is not found out cell by cell.
+    /// The separator of the items of its lists; `None` if it is detected in each cell.
     pub split: Option<char>,
 }
 
@@ -311,7 +311,7 @@ pub const PRESETS: &[Preset] = &[
             ("Refunded Volume", Number),
             ("Dispute Losses", Number),
             ("Plan", Text),
-            // That of what they pay for, and no consent.
+            // The status of a paid plan, not of consent.
             ("Status", Text),
         ],
         ignore: &["id", "Card ID"],
@@ -635,7 +635,7 @@ impl Preset {
             .find(|preset| preset.marks.iter().any(|marks| marks.iter().all(has)))
     }
 
-    /// Returns what is recorded of a column.
+    /// Returns the recorded option for a column.
     pub fn recorded(&self, column: &str) -> Option<Recorded> {
         // A second column of the same name is called `NAME (2)`.
         let plain = match column.rsplit_once(" (") {
@@ -663,7 +663,7 @@ impl Preset {
     }
 }
 
-/// What a preset records of a column.
+/// The recorded option for a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// The column goes to this field.

@@ -1,5 +1,5 @@
-//! What the cells of a column hold, over a whole file. A column with few different values is counted value by value;
-//! one with many is read as every kind of value that it may be, and what can be read is counted.
+//! The contents of a column over a whole file. In a column with few different values, each value is counted. In a
+//! column with many, every cell is read as each kind of value that it may be, and the readable cells are counted.
 
 use super::propose::is_key;
 use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 /// How many different values of a column are counted one by one.
 const MAX_WORDS: usize = 300;
 
-/// The same, in a file of so many columns that memory counts.
+/// The same for a wide file, to save memory.
 const MAX_WORDS_OF_WIDE: usize = 40;
 
-/// A file of more columns than this is wide.
+/// A file with this many columns or more is wide.
 const WIDE: usize = 200;
 
-/// A longer value is no word, in bytes.
+/// The longest value that is counted as a word, in bytes.
 const MAX_WORD: usize = 120;
 
 /// How many values of a column are shown.
@@ -24,19 +24,19 @@ const SAMPLES: usize = 3;
 /// How many different cells that cannot be read are shown.
 const MAX_BAD: usize = 20;
 
-/// A kind of value that fits less than half of so many cells is not looked for any more.
+/// A tried kind of value is given up if it fits less than half of this many cells.
 const GIVEN_UP_AFTER: u64 = 200;
 
-/// What the cells of a column hold.
+/// The contents of the cells of a column.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// How many cells hold something.
+    /// How many cells are not empty.
     pub filled: u64,
-    /// How many are empty.
+    /// How many cells are empty.
     pub empty: u64,
     /// The first different values, shortened.
     pub samples: Vec<String>,
-    /// Whether a value is a code: a number would lose its leading zeros, its sign or its last digits.
+    /// Whether a value is a code, which would lose leading zeros, its sign or its last digits as a number.
     pub has_codes: bool,
     /// Every different value and how many cells hold it, if there are few.
     words: Option<HashMap<String, u64>>,
@@ -45,19 +45,19 @@ pub struct Profile {
     tallies: Vec<Tally>,
 }
 
-/// How the cells of a column can be read as one kind of value.
+/// How many cells of a column can be read as one kind of value.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
     kind: Option<CellKind>,
     /// Cells that were read.
     pub good: u64,
-    /// Cells that hold a word for nothing.
+    /// Cells with a word that means no value.
     pub nothing: u64,
-    /// Cells that were read, with a remark; they are among the good ones.
+    /// Cells that were read with a remark; `good` includes them.
     pub remarks: u64,
     /// Cells that cannot be read.
     pub bad: u64,
-    /// Some of these, and how many hold the same.
+    /// Some of the bad values, each with the number of its cells.
     pub bad_words: BTreeMap<String, u64>,
     /// How many bad cells each option would make readable.
     pub fits: BTreeMap<Fit, u64>,
@@ -65,11 +65,11 @@ pub struct Tally {
     proofs: Proofs,
     /// Whether the kind is only tried.
     is_tried: bool,
-    /// Whether it was tried and does not fit.
+    /// Whether the kind was tried and does not fit.
     is_given_up: bool,
 }
 
-/// What numbers prove of the way in which decimals are written.
+/// Which decimal separators the numbers of a column prove.
 #[derive(Debug, Clone, Copy, Default)]
 struct Proofs {
     comma: bool,
@@ -93,19 +93,20 @@ impl Tally {
         self.good > 0 && self.bad == 0 && !self.is_given_up
     }
 
-    /// Whether more cells are lost than kept.
+    /// Whether there are more bad cells than good cells.
     pub fn is_mostly_bad(&self) -> bool {
         self.bad > self.good
     }
 
-    /// Returns the options that make most bad cells readable, and how many: several if they fit the same number.
+    /// Returns the option that makes the most bad cells readable, with their number. Returns several options if they
+    /// fit the same number.
     pub fn best_fits(&self) -> Vec<(Fit, u64)> {
         let most = self.fits.values().copied().max().unwrap_or_default();
         let fits = self.fits.iter().filter(|(_, count)| **count == most);
         fits.map(|(fit, count)| (*fit, *count)).collect()
     }
 
-    /// Whether every cell that cannot be read has two meanings, of which groups of digits are the likelier.
+    /// Whether every bad cell can be read if commas separate groups of digits.
     pub fn has_groups_only(&self) -> bool {
         self.bad > 0 && !self.is_given_up && self.fits.get(&Fit::DecimalPoint) == Some(&self.bad)
     }
@@ -142,8 +143,8 @@ impl Tally {
 }
 
 impl Profile {
-    /// A column of a file with so many columns. Every cell is read as each of the kinds that are asked for; the kinds to
-    /// try are given up when they do not fit.
+    /// Returns the empty profile of a column in a file with this many columns. The kinds in `asked` are always counted;
+    /// the kinds in `tried` are given up if they do not fit.
     pub fn new(
         columns: usize,
         format: CellFormat,
@@ -174,7 +175,7 @@ impl Profile {
         }
     }
 
-    /// Whether only cells count that are written as Rollcall writes them.
+    /// Whether only cells in the form that Rollcall writes can be read.
     pub fn is_canonical(&self) -> bool {
         self.format.is_canonical
     }
@@ -228,13 +229,13 @@ impl Profile {
         self.words.as_ref()
     }
 
-    /// Returns how the cells can be read as a kind of value. Nothing is known of a kind that was neither asked for nor
-    /// tried in a column of many values.
+    /// Returns how many cells can be read as a kind of value. In a column of many values, a kind that was neither asked
+    /// for nor tried has an empty tally.
     pub fn tally(&self, kind: CellKind) -> Tally {
         let mut tally = self.counted(kind);
         let is_open = self.format.numbers.decimal.is_none();
         if let Some(decimal) = tally.proofs.settled().filter(|_| is_open) {
-            // Cells of two meanings have the one that the others prove.
+            // Ambiguous cells have the decimal separator that the others prove.
             let fit = match decimal {
                 Decimal::Comma => Fit::DecimalComma,
                 Decimal::Point => Fit::DecimalPoint,
@@ -264,19 +265,19 @@ impl Profile {
         found.cloned().unwrap_or_default()
     }
 
-    /// Returns the decimal separator of its numbers, if they prove it.
+    /// Returns the decimal separator of the numbers in the column, if they prove it.
     pub fn decimal(&self) -> Option<Decimal> {
         self.counted(CellKind::Number).proofs.settled()
     }
 
-    /// Whether all of its cells are marks, such as ✓ and x, or empty: an empty one means no then.
+    /// Whether all cells are marks, such as ✓ and x, or empty. An empty cell means no then.
     pub fn has_marks_only(&self) -> bool {
         let words = self.words.as_ref();
         words.is_some_and(|words| !words.is_empty() && words.keys().all(|word| is_mark(word)))
     }
 }
 
-/// Returns the first characters of a cell, without those that Postgres does not store.
+/// Returns the first characters of a cell, without NULs, which Postgres does not store.
 pub fn shortened(text: &str) -> String {
     text.chars()
         .filter(|character| *character != '\0')

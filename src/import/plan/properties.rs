@@ -1,4 +1,4 @@
-//! What has to hold of every file, whatever its columns are called and hold.
+//! Property tests: invariants of the decisions about files with any names and values.
 
 use super::analysis::{Analysis, Looked};
 use super::column::format_of;
@@ -139,7 +139,7 @@ fn options() -> impl Strategy<Value = SubscriberImport> {
     })
 }
 
-/// A file: the places of its names and of its values in the lists above. A column holds few different values, as columns do.
+/// Generates a file from the names and values above. A column holds few different values, as columns do.
 fn file() -> impl Strategy<Value = (Vec<String>, Vec<Vec<String>>)> {
     let column = (
         0..NAMES.len(),
@@ -194,7 +194,7 @@ fn catalogue() -> Catalogue {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is proposed is accepted and leaves no question, and something is proposed wherever there are addresses.
+    /// Proposals are accepted and leave no question open. Open questions have a proposal if a column has addresses.
     #[test]
     fn proposals_are_accepted_and_settle_everything((names, values) in file(), options in options()) {
         let catalogue = catalogue();
@@ -225,11 +225,11 @@ proptest! {
         prop_assert!(decisions.columns.iter().any(|decision| decision.target == Target::Builtin("email")));
     }
 
-    /// A column that says that people left is never left out together with others.
+    /// A column that says that people unsubscribed is never left out together with other columns.
     #[test]
     fn columns_that_speak_of_consent_are_settled_by_name((names, values) in file()) {
         let catalogue = catalogue();
-        // Whatever is said of all others, consent is asked for.
+        // Consent has to be settled by name, even if all other columns are ignored.
         let options = SubscriberImport { others: Some(Others::Ignore), ..SubscriberImport::default() };
         let found = looked(&names, &values, &options);
         let decider = Decider {
@@ -245,7 +245,7 @@ proptest! {
             let says_left = !values.is_empty() && values.iter().all(|value| value == "Unsubscribed");
             let decision = &decisions.columns[place];
             let is_settled = decision.target == Target::Builtin("status");
-            // What has the name of a custom field was said to be one.
+            // A column with the name of a custom field becomes that field.
             if says_left && !names[place].starts_with("custom.") {
                 prop_assert!(is_settled || decision.why == Why::Open, "{}: {:?}", names[place], decision);
             }

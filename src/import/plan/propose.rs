@@ -1,4 +1,4 @@
-//! What is proposed for columns that have to be settled. Every proposal errs on the side of not addressing people.
+//! Proposals for columns that have to be settled. In doubt, a proposal does not subscribe people.
 
 use super::consent_words::{Aspect, Hint, Topic, read_flag};
 use super::header::{is_made_up, words_of};
@@ -12,17 +12,17 @@ use crate::import::value::cell::{CellKind, Fit};
 use crate::import::value::date_format::DateFormat;
 use crate::rule::{CustomType, Status};
 
-/// A longer name of a column is not repeated in options; the column is called by its place.
+/// The longest name of a column that is repeated in options. Columns with longer names are called by their place.
 const MAX_NAME: usize = 40;
 
-/// How options call a column: by its name, or by its place where the name is long or would not stay on a line.
+/// Returns how options call a column: by its name, or by its place if the name is long or would not stay on a line.
 pub fn call(name: &str, position: usize) -> String {
     let is_plain = name.chars().count() <= MAX_NAME
         && !name
             .chars()
             .any(|character| character.is_control() || character == '\u{fffd}')
         && !name.starts_with('#');
-    // The parts of an option around "=" and ":" must be distinguishable.
+    // An option needs a name before its "=" or ":".
     if is_plain && !name.is_empty() {
         name.to_owned()
     } else {
@@ -30,7 +30,7 @@ pub fn call(name: &str, position: usize) -> String {
     }
 }
 
-/// Proposes to make a custom field of a column.
+/// Proposes a custom field for a column.
 pub fn field(profile: &Profile, name: &str, position: usize) -> Vec<Change> {
     let field_type = type_of(profile, name);
     let column = call(name, position);
@@ -64,7 +64,7 @@ fn column(name: &str, position: usize, field: &str) -> Change {
     }
 }
 
-/// Proposes the option that makes cells readable, if an option of one column does.
+/// Proposes the option that makes cells of a column readable, if its format is valid.
 pub fn fit_change(fit: Fit, column: String) -> Option<Change> {
     match fit {
         Fit::DateFormat(format) => {
@@ -82,7 +82,7 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
     if is_list(profile, name) {
         return CustomType::List;
     }
-    // A second column of texts holds texts too, whatever they look like.
+    // A second column of a text field, such as `phone (2)`, holds texts too, whatever they look like.
     let plain = name.rsplit_once(" (").map_or(name, |(plain, _)| plain);
     let field = vocabulary::exact(plain).and_then(Target::builtin);
     let is_text = |kind| {
@@ -91,7 +91,7 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
             CellKind::Text | CellKind::Phone | CellKind::PostalCode | CellKind::Email
         )
     };
-    // A number that Rollcall wrote has all its digits.
+    // A number that Rollcall exported has all its digits.
     let has_codes = profile.has_codes && !profile.is_canonical();
     match () {
         () if profile.filled == 0 || field.and_then(|field| field.kind()).is_some_and(is_text) => {
@@ -118,7 +118,8 @@ pub fn is_key(value: &str) -> bool {
     value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }
 
-/// Says in short what a column looks like: a field, or the type of a new one.
+/// Returns the field that a column looks like, or `custom:` with the type of a new field. Returns `None` if the column
+/// is empty and its name is unknown.
 pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
     if let Some(field) = vocabulary::exact(name).or_else(|| vocabulary::probable(name)) {
         return Some(field.to_owned());
@@ -130,7 +131,7 @@ pub fn suggestion(profile: &Profile, name: &str) -> Option<String> {
     }
 }
 
-/// Returns what separates the items of a list, if it is a comma or a semicolon; what else may is found out cell by cell.
+/// Returns the separator of the items of a list, if it is a comma or a semicolon. Others are detected in each cell.
 fn separator(profile: &Profile) -> Option<char> {
     let samples = &profile.samples;
     let is_plain = |sample: &String| !sample.starts_with(['[', '{', '"']) && !sample.contains('|');
@@ -171,7 +172,7 @@ fn is_list(profile: &Profile, name: &str) -> bool {
         || samples.len() > 1 && samples.iter().all(has_bars)
 }
 
-/// Whether zeros and ones are counts: there is only one of them, or the column is called so.
+/// Whether zeros and ones are counts: only one of the two occurs, or the column has the name of a count.
 fn is_count(profile: &Profile, name: &str) -> bool {
     const COUNTS: [&str; 16] = [
         "count", "number", "orders", "points", "visits", "quantity", "qty", "total", "score",
@@ -186,7 +187,7 @@ fn is_count(profile: &Profile, name: &str) -> bool {
     are_digits && (is_named || words.is_some_and(|words| words.len() < 2))
 }
 
-/// Whether no cell of an opt-in says no: those without a yes are left empty then.
+/// Whether every value of an opt-in says yes. Empty cells mean no then.
 pub fn has_no_no(profile: &Profile) -> bool {
     let is_yes = |word: &String| read_flag(word) == Some(true);
     profile
@@ -194,7 +195,8 @@ pub fn has_no_no(profile: &Profile) -> bool {
         .is_some_and(|words| !words.is_empty() && words.keys().all(is_yes))
 }
 
-/// Returns the status of people for whom a column says when or why they left.
+/// Returns the status of people for whom a column says when or why they opted out, bounced or complained. Returns
+/// `None` for other columns.
 pub fn left_status(hint: Hint) -> Option<Status> {
     if hint.is_other_channel || hint.aspect == Aspect::Fact {
         return None;
@@ -207,7 +209,7 @@ pub fn left_status(hint: Hint) -> Option<Status> {
     }
 }
 
-/// What the cells of a column about consent are.
+/// The contents of a column about consent.
 enum Content {
     Empty,
     Status,
@@ -249,7 +251,7 @@ fn content_of(profile: &Profile, words: &StatusWords) -> Content {
     Content::Texts
 }
 
-/// Says what a column about consent holds, and proposes what becomes of it.
+/// Describes the contents of a column about consent, and proposes what to do with it.
 pub fn for_consent(
     hint: Hint,
     profile: &Profile,
@@ -279,7 +281,7 @@ pub fn for_consent(
     let changes = match (hint.topic, hint.aspect, content) {
         (Topic::OptIn, Aspect::Fact, Content::Empty) => to("opt_in"),
         (_, _, Content::Empty) => vec![ignore(name, position)],
-        // Whatever it is called, a time says since when.
+        // A time says since when the topic applies, whatever the column is called.
         (topic, aspect, Content::Times(fit)) if aspect != Aspect::Detail => {
             let mut changes = to(match topic {
                 Topic::OptIn | Topic::Confirmed => "subscribed_at",
@@ -314,7 +316,7 @@ pub fn for_consent(
     (speaks, changes)
 }
 
-/// Says what a column of an unknown name holds, and proposes what becomes of it.
+/// Describes the contents of a column with an unknown name, and proposes what to do with it.
 pub fn for_unknown(
     profile: &Profile,
     name: &str,

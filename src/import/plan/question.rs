@@ -1,5 +1,5 @@
-//! What has to be settled before an import writes anything, and the options that would settle it. The options are
-//! typed: the command line shows them as flags, the API as fields of its input.
+//! Questions to answer before an import writes anything, and the options that would answer them. The options are typed:
+//! the command line shows them as flags, the API as fields of its input.
 
 use super::options::{EventImport, ImportOptions, Others, SubscriberImport};
 use crate::import::value::date_format::DateFormat;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
-    /// A column that speaks of consent.
+    /// A column about consent.
     Consent,
-    /// A file that lists people who left.
+    /// A file that lists people who opted out, bounced or complained.
     AboutLeft,
-    /// A column whose name means nothing here.
+    /// A column with an unknown name.
     Unknown,
-    /// A column that would mean what another one means already.
+    /// A column that would have the same target as another column.
     Again,
     /// A column of which most cells cannot be read.
     Unreadable,
-    /// A status column with words that are not understood.
+    /// A status column with unknown words.
     StatusWords,
     /// The file has no column with addresses.
     NoEmail,
@@ -45,13 +45,13 @@ impl QuestionKind {
     ];
 }
 
-/// Something that has to be settled before anything is written.
+/// A question to answer before anything is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
     /// The kind of the question.
     pub kind: QuestionKind,
-    /// The place of the column, where it is about one.
+    /// The place of the column, if the question is about one.
     pub column: Option<usize>,
     /// The question in words.
     pub message: String,
@@ -63,7 +63,7 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "option", rename_all = "camelCase")]
 pub enum Change {
-    /// Read the file as that program writes it.
+    /// Read the file as an export of a well-known program.
     From {
         /// The name of the preset.
         preset: String,
@@ -80,7 +80,7 @@ pub enum Change {
         /// The column.
         column: String,
     },
-    /// Make a custom field of a column.
+    /// Create a custom field for a column.
     Field {
         /// The column.
         column: String,
@@ -95,7 +95,7 @@ pub enum Change {
         /// The status that the word means.
         status: Status,
     },
-    /// Give every row a value.
+    /// Give a value to every row without a value of its own.
     Set {
         /// The field.
         field: String,
@@ -119,7 +119,7 @@ pub enum Change {
         /// The column.
         column: String,
     },
-    /// Cut the cells of a column into items at a character.
+    /// Split the cells of a column into items at a character.
     Split {
         /// The column.
         column: String,
@@ -131,14 +131,14 @@ pub enum Change {
         /// The name.
         name: String,
     },
-    /// Make one event of the lines of one order.
+    /// Make one event of the rows of an order.
     Fold {
-        /// The column in which they are the same.
+        /// The column that identifies the order.
         column: String,
     },
-    /// Say what becomes of all columns without an option.
+    /// Say what happens to all columns without an option.
     Others {
-        /// What becomes of them.
+        /// What happens to them.
         others: Others,
     },
 }
@@ -158,7 +158,7 @@ mod custom_type {
 }
 
 impl Change {
-    /// Makes the change.
+    /// Makes the change in the options of a file of subscribers.
     pub fn apply(&self, options: &mut SubscriberImport) {
         match self.clone() {
             Change::From { preset } => options.from = Some(preset),
@@ -172,7 +172,7 @@ impl Change {
             Change::DecimalPoint { column } => options.decimal_points.push(column),
             Change::Split { column, character } => options.splits.push((column, character)),
             Change::Others { others } => options.others = Some(others),
-            // These are of events.
+            // These changes are only for events.
             Change::Event { .. } | Change::Fold { .. } => {}
         }
     }
@@ -185,7 +185,7 @@ impl Change {
             Change::Event { name } => options.event = Some(name),
             Change::Fold { column } => options.fold = Some(column),
             Change::Others { others } => options.others = Some(others),
-            // The others are of subscribers.
+            // The other changes are only for subscribers.
             _ => {}
         }
     }
@@ -198,7 +198,7 @@ impl Change {
         }
     }
 
-    /// Writes it as a field of the input of the API.
+    /// Returns the change as a field of the input of the API.
     pub fn as_input(&self) -> String {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         match self {

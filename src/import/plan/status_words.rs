@@ -8,7 +8,7 @@ use crate::rule::Status;
 /// How many words are shown.
 const SHOWN: usize = 4;
 
-/// More words than this that mean nothing make no status.
+/// A column with more unknown words than this is not a status.
 const MAX_UNKNOWN: usize = 40;
 
 /// The words of a column, the most frequent first.
@@ -46,7 +46,7 @@ impl StatusWords {
         self.known.is_empty() && self.unknown.is_empty()
     }
 
-    /// Whether there are more than a status has.
+    /// Whether there are too many different words for a status.
     pub fn are_too_many(&self) -> bool {
         self.are_too_many
     }
@@ -56,12 +56,12 @@ impl StatusWords {
         !self.are_too_many && self.unknown.is_empty()
     }
 
-    /// Whether a word is about consent and nothing else.
+    /// Whether any word is only about consent.
     pub fn has_certain(&self) -> bool {
         self.known.iter().any(|(_, word, _)| word.is_certain)
     }
 
-    /// Whether the words are about consent. A name that hints at a status makes do with half of them.
+    /// Whether the words are about consent: more than two thirds of them, or half if the name hints at a status.
     pub fn speak_of_consent(&self, has_hint: bool) -> bool {
         let most = match has_hint {
             true => self.known.len() >= self.unknown.len(),
@@ -70,19 +70,19 @@ impl StatusWords {
         !self.are_too_many && self.has_certain() && most
     }
 
-    /// The most frequent words, and how often each occurs.
+    /// Returns the most frequent words, and how often each occurs.
     pub fn shown(&self) -> String {
         let known = self.known.iter().map(|(word, _, count)| (word, *count));
         let unknown = self.unknown.iter().map(|(word, count)| (word, *count));
         shown(known.chain(unknown))
     }
 
-    /// The most frequent words that mean nothing.
+    /// Returns the most frequent unknown words.
     pub fn shown_unknown(&self) -> String {
         shown(self.unknown.iter().map(|(word, count)| (word, *count)))
     }
 
-    /// Proposes what words mean that mean nothing: not to address these subscribers until they confirm.
+    /// Proposes PENDING for unknown words: these subscribers are not sent e-mail until they confirm.
     pub fn say_unknown(&self) -> Vec<Change> {
         let unknown = self.unknown.iter();
         let changes = unknown.map(|(word, _)| Change::Status {

@@ -1,4 +1,4 @@
-//! Where the cells of a column go.
+//! The targets of columns: where their cells go.
 
 use super::header::fold;
 use super::vocabulary::FULL_NAME;
@@ -22,12 +22,13 @@ pub const BUILTIN_COLUMNS: [&str; COLUMNS.len() + 3] = {
 /// What a column about consent says. If several columns say something about a row, the strictest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsentTarget {
-    /// A yes means that the person is subscribed, a no that the person is not. In a column without a no an empty cell is a no.
+    /// A yes means that the person is subscribed, a no that the person is not. In a column without a no an empty cell
+    /// means no.
     OptIn {
         /// Whether an empty cell is a no.
         blank_is_no: bool,
     },
-    /// A yes, a time or any other word means that the person left.
+    /// A yes, a time or any other word means that the person opted out.
     OptOut,
     /// Without a yes or a time the address waits to be confirmed.
     Confirmed,
@@ -37,9 +38,9 @@ pub enum ConsentTarget {
     Complained,
     /// When the subscriber agreed.
     SubscribedAt,
-    /// When the subscriber left. A subscriber with such a time has left.
+    /// When the subscriber opted out. A subscriber with such a time is unsubscribed.
     UnsubscribedAt,
-    /// Why the subscriber left.
+    /// Why the subscriber opted out, bounced or complained.
     Reason,
 }
 
@@ -59,20 +60,20 @@ const CONSENT_NAMES: [(&str, ConsentTarget); 9] = [
     ("status_reason", ConsentTarget::Reason),
 ];
 
-/// Where the cells of a column go.
+/// The target of a column: where its cells go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A built-in field, one of [`BUILTIN_COLUMNS`].
     Builtin(&'static str),
     /// The first name and the last name.
     FullName,
-    /// Whether the subscriber may be addressed.
+    /// Whether the subscriber may be sent e-mail.
     Consent(ConsentTarget),
     /// A custom field.
     Custom(String, CustomType),
     /// Groups that the row names.
     Groups,
-    /// Nowhere.
+    /// The column is left out.
     Nowhere,
 }
 
@@ -97,7 +98,7 @@ impl Target {
         found.map(|(_, target)| Target::Consent(target))
     }
 
-    /// The names of all targets that are not custom fields.
+    /// Returns the names of all targets that are not custom fields.
     pub fn names() -> impl Iterator<Item = &'static str> {
         let consent = CONSENT_NAMES.into_iter().map(|(name, _)| name);
         let consent = consent.filter(|name| *name != "opt_in_or_blank");
@@ -107,7 +108,7 @@ impl Target {
             .chain(consent)
     }
 
-    /// Its name in reports, if it goes anywhere.
+    /// Returns the name in reports, or `None` if the column is left out.
     pub fn name(&self) -> Option<String> {
         Some(match self {
             Target::Builtin(name) => (*name).to_owned(),
@@ -124,7 +125,7 @@ impl Target {
         })
     }
 
-    /// Writes all that has to be known to go on with an import later.
+    /// Returns the text that is stored for a resumed import. It has everything that reading the column needs.
     pub fn write(&self) -> String {
         match self {
             Target::Consent(ConsentTarget::OptIn { blank_is_no: true }) => {
@@ -135,7 +136,7 @@ impl Target {
         }
     }
 
-    /// Reads what [`Target::write`] wrote.
+    /// Reads the text of [`Target::write`].
     pub fn read(text: &str) -> Option<Target> {
         if text.is_empty() {
             return Some(Target::Nowhere);
@@ -149,7 +150,8 @@ impl Target {
         }
     }
 
-    /// Returns the kind of value that its cells are read as; none where words decide.
+    /// Returns the kind of values that the cells are read as. Returns `None` if the cells are read as words, or left
+    /// out.
     pub fn kind(&self) -> Option<CellKind> {
         Some(match self {
             Target::Builtin("email") => CellKind::Email,
@@ -175,7 +177,7 @@ impl Target {
         })
     }
 
-    /// Whether it decides if a person may be addressed.
+    /// Whether the target decides if a person may be sent e-mail.
     pub fn decides_consent(&self) -> bool {
         match self {
             Target::Builtin(name) => *name == "status",
@@ -187,7 +189,7 @@ impl Target {
     }
 }
 
-/// The kind of value of a custom field.
+/// Returns the kind of values of a custom field.
 pub fn kind_of(custom_type: CustomType) -> CellKind {
     match custom_type {
         CustomType::Text => CellKind::Text,
@@ -199,7 +201,7 @@ pub fn kind_of(custom_type: CustomType) -> CellKind {
     }
 }
 
-/// The built-in field of that name, in any spelling.
+/// Returns the built-in field of that name, in any spelling.
 pub fn builtin(name: &str) -> Option<&'static str> {
     let folded = fold(name);
     let mut known = BUILTIN_COLUMNS.into_iter();

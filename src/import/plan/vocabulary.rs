@@ -1,4 +1,4 @@
-//! What other programs call the built-in fields, in English and the larger languages of Europe.
+//! The names of the built-in fields in other programs, in English and the larger languages of Europe.
 
 use super::header::{fold, has_phrase, words_of};
 
@@ -595,7 +595,7 @@ const QUALIFIERS: [&str; 34] = [
     "kunde",
 ];
 
-/// Those of them with which "name" is no name of a person.
+/// The qualifiers with which "name" does not mean the name of a person.
 const ADDRESSES: [&str; 7] = [
     "address",
     "addresses",
@@ -606,7 +606,7 @@ const ADDRESSES: [&str; 7] = [
     "number",
 ];
 
-/// Returns the field that a name means and nothing else: a built-in one, or [`FULL_NAME`].
+/// Returns the only field that a name can mean: a built-in field, or [`FULL_NAME`].
 pub fn exact(name: &str) -> Option<&'static str> {
     exact_folded(&fold(name))
 }
@@ -623,7 +623,7 @@ fn exact_folded(folded: &str) -> Option<&'static str> {
     found.map(|(field, _)| *field)
 }
 
-/// Returns the field that a name probably means: one that is left when words are taken away that say whose it is.
+/// Returns the field that a name probably means: the field that the name means without its qualifiers.
 pub fn probable(name: &str) -> Option<&'static str> {
     let words = words_of(name);
     let is_name = |word: &String| ["name", "names", "namen", "фио"].contains(&word.as_str());
@@ -637,7 +637,7 @@ pub fn probable(name: &str) -> Option<&'static str> {
     let end = words.iter().rposition(|word| !is_qualifier(word))?;
     let core = &words[start..=end];
     if core.len() < words.len() {
-        // A second or an additional one is not the one.
+        // A secondary column is not the field itself.
         let found = exact_folded(&core.concat());
         if let Some(found) = found.filter(|_| !is_secondary(&words)) {
             return Some(found);
@@ -646,7 +646,7 @@ pub fn probable(name: &str) -> Option<&'static str> {
     None
 }
 
-/// Whether a name says that there is a better column for the same.
+/// Whether a name says that another column is better for the same field.
 pub fn is_secondary(words: &[String]) -> bool {
     let marks = [
         "secondary",
@@ -666,7 +666,7 @@ pub fn is_secondary(words: &[String]) -> bool {
     words.iter().any(|word| marks.contains(&word.as_str()))
 }
 
-/// Whether a column holds what only the program it comes from needs: keys of rows, IP addresses.
+/// Whether only the program that wrote the file needs a column of that name: keys of rows, IP addresses.
 pub fn is_technical(name: &str) -> bool {
     let words = words_of(name);
     let phrases = [

@@ -1,4 +1,4 @@
-//! What surrounds a value without being a part of it, and the words for nothing.
+//! Removes what surrounds a value in a cell, and recognises words that mean no value.
 
 use crate::text::normalize;
 use std::borrow::Cow;
@@ -30,13 +30,13 @@ fn undress(text: &str) -> &str {
     }
 }
 
-/// Whether a spreadsheet would read the text as a number or a formula, so that an apostrophe before it is its mark of a text
-/// and not a letter, as in `'t Hooft`.
+/// Whether a spreadsheet would read the text as a number or a formula. An apostrophe before such a text marks it as
+/// text; in `'t Hooft` it is a letter.
 fn begins_number(text: &str) -> bool {
     text.starts_with(|character: char| character.is_ascii_digit() || "+-=@(#".contains(character))
 }
 
-/// Words that mean no value in every column, in exactly this spelling: people are called Null, Nan and Nil.
+/// Words that mean no value in every column, in exactly this spelling: Null, Nan and Nil are names of people.
 const NOTHING: [&str; 26] = [
     "NULL",
     "null",
@@ -94,13 +94,13 @@ const NOTHING_TYPED: [&str; 24] = [
     "desconocido",
 ];
 
-/// Whether a bare text is a word for nothing.
+/// Whether a bare text is empty or means no value.
 pub fn is_nothing(text: &str) -> bool {
     text.is_empty() || NOTHING.contains(&text)
 }
 
-/// Whether a bare text is a word for nothing in a column of numbers, days, codes or addresses, in which words have no other
-/// meaning.
+/// Whether a bare text means no value in a column of numbers, days, codes or addresses, in which such words have no
+/// other meaning.
 pub fn is_nothing_typed(text: &str) -> bool {
     is_nothing(text)
         || text.len() <= 16
@@ -110,19 +110,19 @@ pub fn is_nothing_typed(text: &str) -> bool {
                 .any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// What a spreadsheet shows in place of a value that it could not work out.
+/// The texts that a spreadsheet shows in place of a value that it could not compute.
 const ERRORS: [&str; 13] = [
     "#ERROR!", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#SPILL!", "#CALC!", "#WERT!",
     "#BEZUG!", "#VALEUR!", "#NOMBRE?", "#VALOR!",
 ];
 
-/// Whether a bare text is the mark of an error of a spreadsheet, or a number that the column was too narrow for.
+/// Whether a bare text is an error of a spreadsheet, or the `###` of a column that was too narrow for its number.
 pub fn is_spreadsheet_error(text: &str) -> bool {
     text.starts_with('#')
         && (ERRORS.contains(&text) || text.len() > 2 && text.bytes().all(|byte| byte == b'#'))
 }
 
-/// Whether a bare text is a long number of which a spreadsheet kept the first digits only: `3.7E+11`.
+/// Whether a bare text is a long number of which a spreadsheet kept only the first digits: `3.7E+11`.
 pub fn is_cut_number(text: &str) -> bool {
     let Some((digits, exponent)) = text.split_once("E+").or_else(|| text.split_once("e+")) else {
         return false;
@@ -137,7 +137,7 @@ pub fn is_cut_number(text: &str) -> bool {
         && are_digits(exponent)
 }
 
-/// Returns a text in the form that words are compared in: lower case, no accents, points or blanks around it.
+/// Returns a text in the form in which words are compared: in lower case and without accents.
 pub fn fold_word(text: &str) -> String {
     const NFD: icu_normalizer::DecomposingNormalizerBorrowed<'static> =
         icu_normalizer::DecomposingNormalizerBorrowed::new_nfd();

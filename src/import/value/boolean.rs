@@ -1,8 +1,8 @@
-//! Yes and no in the words of spreadsheets and forms, in the big languages of Europe.
+//! Words for yes and no in spreadsheets and forms, in many languages.
 
 use super::bare::fold_word;
 
-/// Words for yes, folded. Those of a spreadsheet's own truth value come in the language of the spreadsheet.
+/// Words for yes, folded. Spreadsheets write truth values in their own language.
 const YES: &str = "true t yes y 1 on ja j oui si s sim vrai wahr verdadero vero verdadeiro prawda tak taip tiesa да истина ano \
      pravda igaz igen kylla tosi jah jā da evet dogru sant sann sand waar ναι αληθης так є checked enabled selected ok \
      adevarat ведно resnica tacno istina toene patiess ✓ ✔ ☑ ✅ 🗸 x ☒ 1.0 是 はい 예 haan";
@@ -12,15 +12,15 @@ const NO: &str = "false f no n 0 off nein non nao falsch faux falso falsz fałsz
      hayır yanlis yanlış nej nei falsk usann usant onwaar nee netiesa ні nu fals neistina oχι οχι ψευδης unchecked disabled не \
      ✗ ✘ ❌ ☐ ✕ ✖ 0.0 否 いいえ 아니요 nepatiess";
 
-/// Marks that mean yes in a cell, where an empty cell beside them means no.
+/// Marks that mean yes in a column whose empty cells mean no.
 const MARKS: [&str; 8] = ["✓", "✔", "☑", "✅", "🗸", "x", "X", "☒"];
 
-/// Whether a bare text is a mark that is set for yes and left out for no.
+/// Whether a bare text is a mark that means yes in a column whose empty cells mean no.
 pub fn is_mark(text: &str) -> bool {
     MARKS.contains(&text.trim_end_matches('\u{fe0f}'))
 }
 
-/// Reads yes or no.
+/// Reads yes or no. Returns `None` for other words.
 pub fn find_boolean(text: &str) -> Option<bool> {
     let word = fold_word(text.trim_end_matches('\u{fe0f}'));
     let has = |words: &str| words.split_ascii_whitespace().any(|known| known == word);

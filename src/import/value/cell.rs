@@ -1,10 +1,10 @@
-//! What becomes of one cell: the border between reading values and deciding what a file means.
+//! The types of reading one cell, which `value` and `plan` share.
 
 use super::dates::DateReader;
 use super::numbers::NumberReader;
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// What kind of value a cell is read as.
+/// The kind of value that a cell is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CellKind {
     /// An e-mail address.
@@ -23,7 +23,7 @@ pub enum CellKind {
     Timezone,
     /// A day.
     Day,
-    /// A moment.
+    /// A date-time.
     Instant,
     /// Degrees from -90 to 90.
     Latitude,
@@ -40,7 +40,7 @@ pub enum CellKind {
 /// A value that was read from a cell.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CellValue {
-    /// A text in its normal form, which also an address, a country, a language and a time zone are.
+    /// A text in its normal form. Addresses, countries, languages and time zones are texts, too.
     Text(String),
     /// A number.
     Number(f64),
@@ -48,7 +48,7 @@ pub enum CellValue {
     Boolean(bool),
     /// A day.
     Day(NaiveDate),
-    /// A moment.
+    /// A date-time.
     Instant(DateTime<Utc>),
     /// A list, which is not empty.
     List(Vec<String>),
@@ -59,7 +59,7 @@ pub enum CellValue {
 pub enum CellOutcome<T> {
     /// A value.
     Value(T),
-    /// The cell is empty, or a word for nothing.
+    /// The cell is empty, or a word that means no value.
     Nothing,
     /// A value, and a remark about how it was read.
     Remark(T, String),
@@ -92,12 +92,12 @@ impl<T> CellOutcome<T> {
 pub struct BadCell {
     /// What was expected and what was found.
     pub reason: String,
-    /// The options of which each would make the cell readable.
+    /// The options that would make the cell readable, each of them alone.
     pub fits: Vec<Fit>,
 }
 
 impl BadCell {
-    /// A cell that no option makes readable.
+    /// Returns the reason for a cell that no option makes readable.
     pub fn new(reason: impl Into<String>) -> BadCell {
         BadCell {
             reason: reason.into(),
@@ -118,7 +118,7 @@ pub enum Fit {
 }
 
 impl Fit {
-    /// Says in short what the option says.
+    /// Describes the option in a few words.
     pub fn as_text(self) -> &'static str {
         match self {
             Fit::DateFormat(format) => format,
@@ -137,17 +137,17 @@ pub struct CellFormat {
     pub numbers: NumberReader,
     /// The character between the items of a list, if an option gives it.
     pub split: Option<char>,
-    /// Whether every text means itself, as in the files that Rollcall writes: there are no words for nothing then.
+    /// Whether every text is taken literally, as in exports of Rollcall: no word means no value then.
     pub is_literal: bool,
-    /// Whether only the form is read in which Rollcall writes a value, so that a field of the type that all cells have is
-    /// written as they are.
+    /// Whether a value is read only in the form in which Rollcall exports it, so that a field of the type of all cells
+    /// is exported as the same cells.
     pub is_canonical: bool,
-    /// Whether an empty cell of a column of truth values means no: the others hold marks.
+    /// Whether an empty cell of a column of truth values means no, because the other cells hold marks.
     pub empty_is_no: bool,
 }
 
 impl CellFormat {
-    /// The format of a column of which nothing else was said.
+    /// Returns the format of a column without further options.
     pub fn new(dates: DateReader, numbers: NumberReader) -> CellFormat {
         CellFormat {
             dates,

@@ -1,4 +1,4 @@
-//! The time of day and the zone in the tokens of a moment.
+//! Finds the time of day and the zone in the tokens of a date-time.
 
 use super::moment::Token;
 use chrono::{FixedOffset, NaiveTime};
@@ -7,13 +7,13 @@ use chrono_tz::Tz;
 /// A zone that a text names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Zone {
-    /// A zone given by its distance from UTC.
+    /// A zone given by its offset from UTC.
     Offset(FixedOffset),
     /// A zone given by the name of a place, such as Europe/Vilnius.
     Named(Tz),
 }
 
-/// A text whose time was found.
+/// A text, separated into the day, the time of day and the zone.
 pub struct Clock {
     /// The tokens of the day.
     pub date: Vec<Token>,
@@ -23,7 +23,7 @@ pub struct Clock {
     pub zone: Option<Zone>,
 }
 
-/// Separates the time of day and the zone from the day. Returns `None` where they have a form without meaning.
+/// Separates the time of day and the zone from the day. Returns `None` if they are not valid.
 pub fn find_clock(mut tokens: Vec<Token>) -> Option<Clock> {
     drop_comment(&mut tokens);
     let mut zone = take_named_zone(&mut tokens);
@@ -80,7 +80,7 @@ const JOINTS: [&str; 14] = [
 /// Words after a time.
 const AFTER: [&str; 5] = ["uhr", "h", "hrs", "uur", "val"];
 
-/// Takes away a comment at the end: `(Eastern European Summer Time)`.
+/// Removes a comment at the end: `(Eastern European Summer Time)`.
 fn drop_comment(tokens: &mut Vec<Token>) {
     if tokens.last().is_some_and(|token| token.is(')'))
         && let Some(start) = tokens.iter().rposition(|token| token.is('('))
@@ -92,7 +92,7 @@ fn drop_comment(tokens: &mut Vec<Token>) {
     }
 }
 
-/// Takes away the name of a zone at the end: `Europe/Vilnius`, perhaps in brackets.
+/// Removes and returns the name of a zone at the end: `Europe/Vilnius`, perhaps in brackets.
 fn take_named_zone(tokens: &mut Vec<Token>) -> Option<Zone> {
     let is_part = |token: &Token| {
         matches!(token, Token::Word(_)) || "/_[]-".chars().any(|mark| token.is(mark))
@@ -159,7 +159,8 @@ fn join_half_days(tokens: &mut Vec<Token>) {
 
 type Found = (usize, usize, NaiveTime);
 
-/// Finds the time of day: where it starts and ends, and what it is. The outer `None` says that it is no time that there is.
+/// Finds the time of day, with its start and its end among the tokens. The outer `None` means that the time does not
+/// exist.
 #[expect(
     clippy::option_option,
     reason = "no time at all is another thing than a time that does not exist"
@@ -231,7 +232,7 @@ fn find_time(tokens: &[Token]) -> Option<Option<Found>> {
             return Some(Some((start, end, time)));
         }
     }
-    // "7pm", where no time has a colon.
+    // "7pm", if no time has a colon.
     for place in 0..tokens.len() {
         if let Some(hour) = short(place)
             && let Some((is_pm, end)) = half_day(place + 1)
@@ -255,7 +256,7 @@ fn before_half_day(tokens: &[Token], place: usize) -> Option<(bool, usize)> {
         .then_some((word == "pm", before))
 }
 
-/// Finds a time with points, as Finland writes it after a day: `6.5.2023 7.08`.
+/// Finds a time with points after a day, as it is written in Finland: `6.5.2023 7.08`.
 fn find_pointed_time(tokens: &[Token]) -> Option<Found> {
     let start = tokens.iter().rposition(|token| *token == Token::Blank)? + 1;
     let days = tokens[..start]
@@ -308,7 +309,7 @@ fn make_time(
     )
 }
 
-/// Abbreviations of zones that mean one distance from UTC, in hours: those of RFC 2822, and those of Europe.
+/// Abbreviations of zones with only one offset from UTC, in hours: most of RFC 2822, and those of Europe.
 const ABBREVIATIONS: [(&str, i32); 19] = [
     ("z", 0),
     ("utc", 0),
@@ -331,7 +332,7 @@ const ABBREVIATIONS: [(&str, i32); 19] = [
     ("pdt", -7),
 ];
 
-/// Reads the zone after a time: its distance from UTC, and where it ends. The outer `None` means that no such distance
+/// Reads the zone after a time: its offset from UTC, and where it ends. The outer `None` means that no such offset
 /// exists.
 #[expect(
     clippy::option_option,
@@ -368,7 +369,7 @@ fn read_zone(tokens: &[Token], start: usize) -> Option<Option<(Option<FixedOffse
     if hours > 15 || minutes > 59 {
         return None;
     }
-    // The abbreviation that Go writes after the distance says the same again.
+    // Go writes an abbreviation after the offset, which repeats it.
     if tokens.get(end) == Some(&Token::Blank)
         && let Some(Token::Word(word)) = tokens.get(end + 1)
         && (2..=5).contains(&word.len())

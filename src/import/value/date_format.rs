@@ -4,7 +4,7 @@ use super::moment::{Order, full_year};
 use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Deserialize, Serialize};
 
-/// A way to write days, perhaps with a time: `dd.mm.yyyy`, `mm/dd/yyyy HH:MM`, `excel`.
+/// A format of days, optionally with a time: `dd.mm.yyyy`, `mm/dd/yyyy HH:MM`, `excel`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DateFormat {
@@ -29,7 +29,7 @@ enum Part {
     Serial1904,
 }
 
-/// The words of formats. `mm` is a month and `MM` are minutes; `d` and `m` take one digit or two, as the longer ones do.
+/// The words of formats. `mm` is a month and `MM` are minutes; `d` and `m` take one digit or two, as `dd` and `mm` do.
 const WORDS: [(&str, Part); 9] = [
     ("yyyy", Part::Year),
     ("yy", Part::ShortYear),
@@ -46,7 +46,7 @@ impl DateFormat {
     /// Reads a format.
     ///
     /// # Errors
-    /// What was expected and found.
+    /// A message if the text is not a format.
     pub fn parse(text: &str) -> Result<DateFormat, String> {
         let text = text.trim();
         let whole = |parts: Vec<Part>| DateFormat {
@@ -93,12 +93,12 @@ impl DateFormat {
         Ok(whole(parts))
     }
 
-    /// The format as it was written.
+    /// Returns the format as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Reads a moment written exactly this way. If the format has no time, the time is midnight.
+    /// Reads a date-time in exactly this format. If the format has no time, the time is midnight.
     pub fn read(&self, text: &str) -> Option<NaiveDateTime> {
         match self.parts.as_slice() {
             [Part::Serial] => return read_serial(text, NaiveDate::from_ymd_opt(1899, 12, 30)?),
@@ -149,7 +149,8 @@ impl DateFormat {
         (rest.is_empty() && year > 0).then(|| day.and_time(time))
     }
 
-    /// The order of day and month, and what separates them.
+    /// Returns the order of day and month, and the character after the first of them. Returns `None` if the year comes
+    /// first.
     pub fn order(&self) -> Option<(Order, char)> {
         let place = |wanted: Part| self.parts.iter().position(|part| *part == wanted);
         let (day, month) = (place(Part::Day)?, place(Part::Month)?);
@@ -179,7 +180,7 @@ impl DateFormat {
     }
 }
 
-/// Reads days since a day, with a fraction for the time.
+/// Reads a spreadsheet's day number; the fraction is the time of day.
 fn read_serial(text: &str, since: NaiveDate) -> Option<NaiveDateTime> {
     let is_number = text
         .bytes()

@@ -1,4 +1,4 @@
-//! Days and times as a column writes them. A form of one meaning is read as it is. The order of 03/04/2026 must be given
+//! Reads the days and times of a column. A form with one meaning needs no option. The order of 03/04/2026 must be given
 //! and is never guessed: it is a day in March to some and in April to others.
 
 use super::clock::Zone;
@@ -13,18 +13,18 @@ use chrono_tz::Tz;
 /// How the days and times of a column are read.
 #[derive(Debug, Clone)]
 pub struct DateReader {
-    /// The format that was named, if one was.
+    /// The format that an option gives, if there is one.
     pub format: Option<DateFormat>,
-    /// The zone of times without one.
+    /// The zone of times without a zone.
     pub zone: Tz,
 }
 
 impl DateReader {
-    /// Reads a day: in any form of one meaning, or in the format that was named. The day of a time is the one that is
+    /// Reads a day, in any form with one meaning or in the given format. Of a date-time, the day is taken as it is
     /// written.
     ///
     /// # Errors
-    /// What was expected and found, and the formats in which it could be read.
+    /// What was expected and found, and the formats that would make the cell readable.
     pub fn day(&self, cell: &str) -> Result<Option<NaiveDate>, BadCell> {
         let text = cell.trim();
         if let Ok(day) = clean_day(text) {
@@ -44,11 +44,11 @@ impl DateReader {
         }
     }
 
-    /// Reads an instant: in any form of one meaning, or in the format that was named. A time without a zone is of the zone of
-    /// the import, and a day without a time is its midnight.
+    /// Reads a date-time, in any form with one meaning or in the given format. A time without a zone is in the zone of
+    /// the import, and a day without a time means midnight.
     ///
     /// # Errors
-    /// What was expected and found, and the formats in which it could be read.
+    /// What was expected and found, and the formats that would make the cell readable.
     pub fn instant(&self, cell: &str) -> Result<Option<DateTime<Utc>>, BadCell> {
         let text = cell.trim();
         if let Ok(instant) = clean_instant(text) {
@@ -90,7 +90,7 @@ impl DateReader {
         }
     }
 
-    /// The instant of a local time.
+    /// Returns the UTC date-time of a local time.
     fn resolve(&self, local: Local, text: &str) -> Result<DateTime<Utc>, BadCell> {
         let moment = local.date.and_time(local.time.unwrap_or_default());
         let zone = match local.zone {
@@ -103,12 +103,12 @@ impl DateReader {
             None => self.zone,
         };
         match zone.from_local_datetime(&moment) {
-            // The zone may carry a day at the border out of the range.
+            // The zone may move a day at the border out of the range.
             LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
                 Ok(check_moment(instant.to_utc())?)
             }
             LocalResult::None if local.time.is_none() => {
-                // A day that begins later than midnight, as some do when clocks are changed.
+                // The day begins later than midnight, as some do when clocks are changed.
                 let later = zone
                     .from_local_datetime(&(moment + Duration::hours(1)))
                     .earliest();
@@ -122,7 +122,7 @@ impl DateReader {
         }
     }
 
-    /// Why a cell cannot be read, with the formats in which it could be.
+    /// Returns why a cell cannot be read, with the formats that would make it readable.
     fn bad(
         &self,
         reading: &Reading,
@@ -169,7 +169,7 @@ impl DateReader {
     }
 }
 
-/// The format of three numbers in an order.
+/// Returns the format of three numbers in an order.
 fn format_of(order: Order, separator: char, is_short_year: bool) -> Option<&'static str> {
     Some(match (order, separator, is_short_year) {
         (Order::DayFirst, '/', false) => "dd/mm/yyyy",

@@ -4,7 +4,7 @@ use crate::import::value::cell::{BadCell, CellOutcome};
 use crate::text::clean_email;
 use serde_json::Value;
 
-/// Reads the address in a bare text. Of several the first counts, with a remark.
+/// Reads the address in a bare text. If there are several, the first is used, with a remark.
 pub fn read_email(text: &str) -> CellOutcome<String> {
     if let Some(outcome) = read_one(text) {
         return outcome;
@@ -28,7 +28,7 @@ pub fn read_email(text: &str) -> CellOutcome<String> {
     })))
 }
 
-/// Reads a text that holds one address.
+/// Reads a text that holds one address. Returns `None` for other texts.
 fn read_one(text: &str) -> Option<CellOutcome<String>> {
     let email = clean_email(peel(text)).ok()?;
     Some(match suspicion(&email) {
@@ -37,7 +37,7 @@ fn read_one(text: &str) -> Option<CellOutcome<String>> {
     })
 }
 
-/// Takes away a name, brackets, quotes, `mailto:` and the point of a sentence.
+/// Removes a name, brackets, quotes, `mailto:` and the punctuation around an address.
 fn peel(text: &str) -> &str {
     let mut rest = text.trim();
     if let Some(end) = rest.rfind('>')
@@ -70,11 +70,11 @@ fn peel(text: &str) -> &str {
     }
 }
 
-/// What people put around an address.
+/// Characters that people put around an address.
 const AROUND: &str =
     "\"'`\u{b4}\u{2018}\u{2019}\u{201a}\u{201c}\u{201d}\u{201e}\u{ab}\u{bb}<>()[]{}";
 
-/// Cuts a text with several addresses into them.
+/// Splits a text with several addresses.
 fn split(text: &str) -> Vec<String> {
     let as_json = text
         .starts_with('[')
@@ -114,7 +114,7 @@ fn split(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The domains of the largest providers, of which others are slips of the finger.
+/// The domains of the largest providers. A domain that differs by one letter is probably mistyped.
 const PROVIDERS: [&str; 28] = [
     "gmail.com",
     "googlemail.com",
@@ -146,7 +146,7 @@ const PROVIDERS: [&str; 28] = [
     "proton.me",
 ];
 
-/// Ends of domains that no domain has, and what was meant.
+/// Mistyped ends of domains, each with the right one.
 const ENDS: [(&str, &str); 9] = [
     (".con", ".com"),
     (".cmo", ".com"),
@@ -169,14 +169,14 @@ fn suspicion(email: &str) -> Option<String> {
         .iter()
         .find_map(|(wrong, right)| Some(format!("{}{right}", domain.strip_suffix(wrong)?)));
     let near = || {
-        // Measuring takes longer than all else that is done with an address: few providers get so far.
+        // Measuring the distance is slow. The checks before it exclude most providers.
         let is_near = |provider: &&&str| {
             provider.len() >= 8
                 && provider.len().abs_diff(domain.len()) <= 1
                 && provider.as_bytes().first() == domain.as_bytes().first()
                 && strsim::damerau_levenshtein(provider, domain) == 1
         };
-        // "email.com" and others that exist differ from a provider by one letter.
+        // These domains exist, although they differ from a provider by one letter.
         let exists = [
             "email.com",
             "gmx.com",

@@ -1,8 +1,8 @@
-//! Several values in a cell: a JSON array, an array of Postgres or Python, quoted items, or items with a character between.
+//! Lists in a cell: a JSON array, an array of Postgres or Python, quoted items, or items with a separator.
 
 use serde_json::Value;
 
-/// Cuts a bare text into items. `split` is what separates them if they are not written as an array; `None` means `|`.
+/// Splits a bare text into items. `split` is the separator if they are not written as an array; `None` means `|`.
 pub fn read_items(text: &str, split: Option<char>) -> Result<Vec<String>, String> {
     if let Some(items) = read_array(text) {
         return items;
@@ -13,7 +13,7 @@ pub fn read_items(text: &str, split: Option<char>) -> Result<Vec<String>, String
             .and_then(|rest| rest.strip_suffix('}'));
         let is_quoted = inner.is_none();
         let cut = cut(inner.unwrap_or(text), &[',', ';', '|']);
-        // One text that begins with a quote is a list of one, unless items follow it without quotes.
+        // A text that begins with a quote is a list of quoted items only if all items are quoted.
         if let Some(items) =
             cut.filter(|items| !is_quoted || items.iter().all(|(_, quoted)| *quoted))
         {
@@ -36,7 +36,7 @@ fn kept(items: Vec<(String, bool)>) -> Vec<String> {
     items.filter(|item| !item.is_empty()).collect()
 }
 
-/// Reads a JSON array, or one as Python writes it. Returns `None` for what is neither.
+/// Reads an array in JSON or in the form of Python. Returns `None` for other texts.
 fn read_array(text: &str) -> Option<Result<Vec<String>, String>> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
     if let Ok(items) = serde_json::from_str::<Vec<Value>>(text) {
@@ -55,7 +55,7 @@ fn read_array(text: &str) -> Option<Result<Vec<String>, String>> {
     Some(Ok(kept(items)))
 }
 
-/// The text of an item of a JSON array: a text, a number, or an object that has a name.
+/// Returns the text of an item of a JSON array: of a text, a number, a boolean, or an object that has a name.
 fn item_of(item: &Value) -> Result<String, String> {
     match item {
         Value::String(text) => Ok(text.clone()),

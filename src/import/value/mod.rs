@@ -1,7 +1,7 @@
-//! Values: what one cell says.
+//! Reads the values of single cells.
 //!
-//! `read.rs` reads a cell as a value of a kind; the other files read one form each. A form that has one meaning only is read,
-//! whichever program wrote it; a form of two meanings needs an option, which the outcome names.
+//! `read.rs` reads a cell as a value of a kind; the other files read one form each. A form with one meaning is read,
+//! whichever program wrote it. A form with two meanings needs an option, which the outcome names.
 
 pub(in crate::import) mod bare;
 pub(in crate::import) mod boolean;

@@ -1,10 +1,12 @@
-//! Texts that were encoded twice: UTF-8 that a program read as Windows-1252 and wrote as UTF-8 again.
+//! Repairs texts that were encoded twice: UTF-8 that a program read as Windows-1252 and wrote as UTF-8 again.
 
 use encoding_rs::WINDOWS_1252;
 
-/// Returns the text as it was before, if it was encoded twice: its characters are the bytes of well-formed UTF-8.
+/// Returns the original of a text that was encoded twice: its characters are the bytes of well-formed UTF-8. Returns
+/// `None` for other texts.
 pub fn mend(text: &str) -> Option<String> {
-    // The first byte of every character beyond ASCII, as Windows-1252 shows it.
+    // Every character beyond ASCII begins with one of these bytes in UTF-8, which Windows-1252 shows as these
+    // characters.
     if !text.contains(|character| ('\u{c2}'..='\u{f4}').contains(&character)) {
         return None;
     }

@@ -1,19 +1,19 @@
-//! Reads a day or a time in any of the forms that programs write, and finds out which form it is.
+//! Reads a day or a time in any of the forms that programs write, and detects the form.
 //!
-//! A form that has one meaning only is read. Where the order of day and month could be the one or the other, or the century
-//! is missing, both meanings are returned and the owner of the file has to choose.
+//! A form with one meaning is read. If the order of day and month is ambiguous, or the century is missing, the outcome
+//! says so, and the owner of the file has to choose.
 
 use super::bare::fold_word;
 use super::clock::{Zone, find_clock};
 use super::months::{find_month, is_weekday};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-/// What a text says of a moment.
+/// The outcome of reading a date-time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
     /// A day, perhaps with a time and a zone.
     Local(Local),
-    /// An instant: seconds or parts of a second since 1970.
+    /// A date-time in UTC: seconds or parts of a second since 1970.
     Instant(DateTime<Utc>),
     /// A placeholder such as `0000-00-00`.
     Nothing,
@@ -36,7 +36,7 @@ pub enum Reading {
     Unknown,
 }
 
-/// A day on the clocks of some zone.
+/// A local day, perhaps with a time and a zone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Local {
     /// The day.
@@ -47,7 +47,7 @@ pub struct Local {
     pub zone: Option<Zone>,
 }
 
-/// The order of day, month and year where all three are numbers and the year does not come first.
+/// The order of day, month and year if all three are numbers and the year does not come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// 31/12/2026.
@@ -56,21 +56,21 @@ pub enum Order {
     MonthFirst,
 }
 
-/// How what has several meanings is read.
+/// How texts with several meanings are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Hints {
-    /// The order of day and month where this character separates them, if it was given.
+    /// The order of day and month if this character separates them; `None` if no option gives it.
     pub order: Option<(Order, char)>,
-    /// Whether a day is read, which may be a birthday of either century. Programs write times of this century only.
+    /// Whether a day is read, which may be a birthday in either century. Programs write only times of this century.
     pub is_day: bool,
-    /// Whether it was said that there are years of two digits.
+    /// Whether an option says that years have two digits.
     pub reads_short_years: bool,
 }
 
-/// Texts longer than this are no moments.
+/// Texts longer than this are not date-times.
 const MAX_LENGTH: usize = 80;
 
-/// Reads a text.
+/// Reads a date-time.
 pub fn read_moment(text: &str, hints: &Hints) -> Reading {
     let text = text.trim().trim_matches('"').trim();
     if text.is_empty()
@@ -105,7 +105,8 @@ pub fn read_moment(text: &str, hints: &Hints) -> Reading {
     )
 }
 
-/// Placeholders of databases and programs: all digits are zeros, or it is the first moment that a program knows.
+/// Whether a text is a placeholder of a database or a program: all digits are zeros, or it is the earliest date-time of
+/// a program.
 fn is_placeholder(text: &str) -> bool {
     const FIRST: [&str; 8] = [
         "0001-01-01T00:00:00Z",
@@ -191,7 +192,7 @@ pub enum Token {
 }
 
 impl Token {
-    /// Returns the digits, if these are some.
+    /// Returns the digits, or `None` for another token.
     pub fn digits(&self) -> Option<&str> {
         match self {
             Token::Number(digits) => Some(digits),
@@ -199,7 +200,7 @@ impl Token {
         }
     }
 
-    /// Returns the word, if this is one.
+    /// Returns the word, or `None` for another token.
     pub fn word(&self) -> Option<&str> {
         match self {
             Token::Word(word) => Some(word),
@@ -207,13 +208,13 @@ impl Token {
         }
     }
 
-    /// Whether this is that character.
+    /// Whether the token is this mark.
     pub fn is(&self, mark: char) -> bool {
         *self == Token::Mark(mark)
     }
 }
 
-/// Writes the forms of East Asia and of some programs as those of others.
+/// Replaces characters in the forms of East Asia and of some programs with common ones.
 fn prepare(text: &str) -> String {
     // Go writes the reading of its monotonic clock after the time.
     let text = text.split(" m=").next().unwrap_or(text);
@@ -271,7 +272,7 @@ fn read_date(tokens: &[Token], hints: &Hints) -> Result<NaiveDate, Reading> {
         match token {
             Token::Number(digits) => numbers.push(digits),
             Token::Blank => {}
-            // A mark before the first number is its sign.
+            // A minus before the first number is its sign.
             Token::Mark('-') if numbers.is_empty() && months.is_empty() => {
                 return Err(Reading::Unknown);
             }
@@ -306,7 +307,7 @@ fn read_date(tokens: &[Token], hints: &Hints) -> Result<NaiveDate, Reading> {
     }
 }
 
-/// A day whose month has a name.
+/// Reads a day whose month has a name.
 fn with_name(month: u32, first: &str, second: &str, hints: &Hints) -> Result<NaiveDate, Reading> {
     match (first.len(), second.len()) {
         (1 | 2, 4) => day_of(second, month, first),
@@ -323,14 +324,14 @@ fn day_of(year: &str, month: u32, day: &str) -> Result<NaiveDate, Reading> {
     date.filter(|date| date.year() > 0).ok_or(Reading::Unknown)
 }
 
-/// A day of three numbers.
+/// Reads a day of three numbers.
 fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<NaiveDate, Reading> {
     let [first, second, third] = numbers;
     let day = |year: &str, month: &str, day: &str| day_of(year, month.parse().unwrap_or(0), day);
     match numbers.map(str::len) {
         [4, 1 | 2, 1 | 2] => day(first, second, third),
         [1 | 2, 1 | 2, 2 | 4] => {
-            // No country writes the month first and points between: that order need not be said.
+            // No country writes the month first and points between, so the order of such a day needs no option.
             let said = hints
                 .order
                 .filter(|(_, between)| *between == separator)
@@ -373,8 +374,8 @@ fn of_numbers(numbers: [&str; 3], separator: char, hints: &Hints) -> Result<Naiv
     }
 }
 
-/// The year of two digits. Those from 31 to 49 could be of either century, and so could smaller ones where days of birth are
-/// read.
+/// Returns the year of two digits. Years from 31 to 49 could be in either century, and so could smaller ones if the
+/// text may be a birthday.
 fn short_year(digits: &str, hints: &Hints) -> Result<i32, Reading> {
     let year = full_year(digits.parse().map_err(|_| Reading::Unknown)?);
     let is_clear = year < 2_000 || year <= 2_030 && !hints.is_day;

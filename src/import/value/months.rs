@@ -1,4 +1,4 @@
-//! Names of months and of days of the week, in the big languages of Europe: those of CLDR 48, folded.
+//! Names of months and of days of the week in the larger languages of Europe, from CLDR 48, folded.
 //!
 //! A word that names two months is left out: `listopad` is November in Poland and October in Croatia.
 

@@ -10,7 +10,7 @@ pub enum Decimal {
     Comma,
 }
 
-/// What a text says of a number.
+/// The outcome of reading a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
     /// The number as programs write it (digits, a point, an exponent), and the decimal separator if the text proves it.
@@ -21,20 +21,20 @@ pub enum Written {
     Unknown,
 }
 
-/// What may separate groups of three digits besides a point and a comma: an apostrophe, and blanks that do and do not
-/// break a line.
+/// Separators of groups of digits besides a point and a comma: apostrophes, the underscore, and blanks that do and do
+/// not break a line.
 const BETWEEN: [char; 7] = ['\'', '\u{2019}', ' ', '\u{a0}', '\u{202f}', '\u{2009}', '_'];
 
-/// Codes of ISO 4217 that numbers are seen with, and words of currencies.
+/// Codes of ISO 4217 that occur with numbers, and words for currencies.
 const CURRENCIES: &str = "USD EUR GBP JPY CHF CAD AUD NZD CNY RMB INR BRL MXN RUB UAH PLN CZK HUF RON BGN SEK NOK DKK ISK TRY ILS ZAR KRW \
      SGD HKD TWD THB IDR MYR PHP VND AED SAR QAR KWD BHD OMR EGP NGN KES GHS MAD TND ARS CLP COP PEN UYU BYN GEL AMD AZN \
      KZT RSD HRK BAM MKD ALL MDL BDT PKR LKR NPR LTL LVL EEK US C A R KR. KR ZŁ KČ FT LEI ЛВ РУБ РУБ. Р. Р ГРН ГРН. DIN. DH EURO EUROS \
      DOLLARS RS RS. FR. SFR. TL";
 
-/// Signs of currencies, and of hundredths.
+/// Signs of currencies, and the percent sign.
 const SYMBOLS: &str = "$€£¥₽₴₹₺₩₪₫₦₱₡₲₵₸₼₾฿¢%元円";
 
-/// Reads a number. Where the way in which decimals are written was not said, only forms of one meaning are read.
+/// Reads a number. If the decimal separator is not given, only forms with one meaning are read.
 pub fn read_written(text: &str, decimal: Option<Decimal>) -> Written {
     let Some((sign, core)) = undress(text) else {
         return Written::Unknown;
@@ -45,7 +45,7 @@ pub fn read_written(text: &str, decimal: Option<Decimal>) -> Written {
     }
 }
 
-/// Takes away sign, brackets, currency and percent sign; returns whether the number is negative, and its digits.
+/// Removes the sign, brackets, a currency and a percent sign. Returns whether the number is negative, and the rest.
 fn undress(text: &str) -> Option<(bool, &str)> {
     let mut rest = text.trim();
     let mut is_negative = false;
@@ -59,7 +59,7 @@ fn undress(text: &str) -> Option<(bool, &str)> {
     // Sign and currency may be in either order before the digits, and after them.
     for _ in 0..4 {
         let start = rest.len();
-        // "12,-" says that there are no cents.
+        // "12,-" means that there are no cents.
         let whole = [",--", ",-", ".-"]
             .into_iter()
             .find_map(|cents| rest.strip_suffix(cents));
@@ -86,7 +86,7 @@ fn undress(text: &str) -> Option<(bool, &str)> {
         .then_some((is_negative, rest))
 }
 
-/// Takes a currency or a percent sign away from either end.
+/// Removes a currency or a percent sign from either end.
 fn strip_unit(text: &str) -> &str {
     let is_symbol = |character: char| SYMBOLS.contains(character);
     if let Some(rest) = text
@@ -147,7 +147,7 @@ fn read_core(core: &str, decimal: Option<Decimal>) -> Written {
         (0, 2..) if decimal != comma => number(None, Some(','), point),
         (1, 0) if decimal == comma => number(None, Some('.'), None),
         (1, 0) => {
-            // Three decimals could be a group of a country that writes decimals after a comma: they prove nothing.
+            // Three digits after a point prove nothing: they may be thousands, if decimals follow a comma.
             let proof = number(None, Some('.'), None) == Written::Unknown;
             number(Some('.'), None, proof.then_some(Decimal::Point))
         }
@@ -164,7 +164,7 @@ fn read_core(core: &str, decimal: Option<Decimal>) -> Written {
     }
 }
 
-/// Joins the groups of the digits before the decimals, if all have their right length.
+/// Joins the groups of the digits before the decimals. Returns `None` if a group has a wrong length.
 fn join(core: &str, decimal: Option<char>, between: Option<char>) -> Option<String> {
     let (whole, decimals) = match decimal {
         Some(mark) => core.split_once(mark)?,
@@ -191,7 +191,7 @@ fn join(core: &str, decimal: Option<char>, between: Option<char>) -> Option<Stri
         Some((last, middle)) => (Some(*last), middle),
         None => (None, others),
     };
-    // India groups the digits before the last three by twos.
+    // India groups the digits before the last three in pairs.
     let is_grouped = last.is_none_or(|last| {
         let are_three = middle.iter().all(|group| group.len() == 3);
         let are_two =

@@ -1,4 +1,4 @@
-//! Numbers as a file writes them.
+//! Reads the numbers of a column.
 
 use super::number::{Decimal, Written, read_written};
 use crate::audience::clean::clean_number;
@@ -7,16 +7,16 @@ use crate::import::value::cell::{BadCell, Fit};
 /// Reads numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NumberReader {
-    /// The decimal separator, if that is known of the column. Otherwise only forms of one meaning are read, and a
+    /// The decimal separator, if it is known for the column. Otherwise only forms with one meaning are read, and a
     /// single point separates decimals, as programs write them.
     pub decimal: Option<Decimal>,
 }
 
 impl NumberReader {
-    /// Reads the number in a cell; an empty one is missing.
+    /// Reads the number in a cell. Returns `None` if the cell is empty.
     ///
     /// # Errors
-    /// If it is not a number, or could be two.
+    /// The reason, if the cell is not a number or has two meanings.
     pub fn read(self, cell: &str) -> Result<Option<f64>, BadCell> {
         let text = cell.trim();
         if text.is_empty() {
@@ -56,7 +56,7 @@ impl NumberReader {
     }
 }
 
-/// Returns what a cell proves of the way in which its column writes decimals.
+/// Returns the decimal separator that a cell proves for its column.
 pub fn decimal_proof(cell: &str) -> Option<Decimal> {
     if !cell.contains(['.', ',']) {
         return None;

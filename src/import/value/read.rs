@@ -1,7 +1,7 @@
-//! Reading one cell as one value.
+//! Reads one cell as one value.
 //!
-//! A form that has one meaning only is read, whichever program wrote it; a form of two meanings needs an option, and the
-//! outcome names it. If a value is not read exactly as it is written, a remark says so.
+//! A form with one meaning is read, whichever program wrote it. A form with two meanings needs an option, which the
+//! outcome names. If a value is not read exactly as it is written, a remark says so.
 
 use super::bare::{bare, is_cut_number, is_nothing, is_nothing_typed, is_spreadsheet_error};
 use super::boolean::find_boolean;
@@ -20,7 +20,7 @@ use crate::rule::CustomType;
 use crate::text::find_country;
 use serde_json::Value;
 
-/// Reads a cell as a value of this kind. Whatever is wrong is the cell's own fault: the row may be used without it.
+/// Reads a cell as a value of this kind. If the cell cannot be read, the row may still be used without it.
 pub fn read_cell(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<CellValue> {
     if format.is_literal {
         return read_literal(kind, cell, format);
@@ -84,13 +84,13 @@ pub fn read_cell(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome
     }
 }
 
-/// Whether a text is a word for nothing in a column of this kind. `NA` is Namibia.
+/// Whether a text means no value in a column of this kind. In a column of countries, `NA` is Namibia.
 fn is_nothing_of(kind: CellKind, text: &str) -> bool {
     let is_code = kind == CellKind::Country && text.len() == 2 && find_country(text).is_some();
     !is_code && is_nothing_typed(text)
 }
 
-/// Reads a cell of a file that Rollcall wrote: every text in it means itself.
+/// Reads a cell of a file that Rollcall exported: every text is taken literally.
 fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<CellValue> {
     if cell.trim().is_empty() {
         return CellOutcome::Nothing;
@@ -135,7 +135,7 @@ fn read_literal(kind: CellKind, cell: &str, format: &CellFormat) -> CellOutcome<
     }
 }
 
-/// Whether a value of this kind would be written as this cell.
+/// Whether Rollcall exports a value of this kind as this cell.
 fn is_canonical(kind: CellKind, cell: &str) -> bool {
     let custom_type = match kind {
         CellKind::Number => return is_plain_number(cell) && clean_number(cell).is_ok(),
@@ -154,7 +154,7 @@ fn is_canonical(kind: CellKind, cell: &str) -> bool {
     }
 }
 
-/// Whether a number is written as Postgres writes it: every digit, no exponent, no zeros that say nothing.
+/// Whether a number is written as Postgres writes it: every digit, no exponent, no superfluous zeros.
 fn is_plain_number(cell: &str) -> bool {
     let digits = cell.strip_prefix('-').unwrap_or(cell);
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "1"));
@@ -252,7 +252,7 @@ fn with_remark(text: &str, remark: String) -> CellOutcome<CellValue> {
 
 fn read_degrees(text: &str, format: &CellFormat, bound: f64) -> CellOutcome<CellValue> {
     let read = format.numbers.read(text).or_else(|bad| {
-        // No degree has thousands: a comma in one separates decimals.
+        // Degrees have no thousands, so a comma separates decimals.
         let comma = NumberReader {
             decimal: Some(Decimal::Comma),
         };

@@ -1,4 +1,4 @@
-//! Batches: what is written in one transaction.
+//! Batches: the rows that are written in one transaction.
 
 use super::event_row::ReadEvent;
 use super::person::Person;
@@ -11,21 +11,21 @@ use std::sync::atomic::AtomicBool;
 pub struct Batch {
     /// Its number, from 1.
     pub number: i32,
-    /// How many rows of the file are done with it.
+    /// How many rows of the file are done after it.
     pub end_row: u64,
-    /// How many bytes of the file are done with it, about.
+    /// About how many bytes of the file are done after it.
     pub end_byte: u64,
-    /// What is to be written.
+    /// The items to write.
     pub items: Items,
     /// The counts of its rows that are known before they are written.
     pub report: ImportReport,
-    /// Remarks about its rows, and the reasons why rows were left out.
+    /// Remarks about its rows, and the reasons why rows were skipped.
     pub problems: Vec<RowProblem>,
-    /// Whether it has rows about people of earlier batches, which must be written before it.
+    /// Whether it has rows about people of earlier batches, which must be written first.
     pub follows: bool,
 }
 
-/// What a batch writes.
+/// The items of a batch.
 pub enum Items {
     /// People, each address once.
     People(Vec<Person>),
@@ -33,23 +33,23 @@ pub enum Items {
     Events(Vec<ReadEvent>),
 }
 
-/// What every batch of an import has to know.
+/// The data that all batches of an import share.
 pub struct Context {
     /// The import.
     pub import_id: i64,
-    /// The moment that its changes bear.
+    /// The timestamp of all changes that the import makes.
     pub moment: DateTime<Utc>,
-    /// The groups to add to; none for one that is not made in a dry run.
+    /// The ids of the groups to add to; `None` for a group that a dry run does not create.
     pub groups: Vec<Option<i64>>,
     /// The groups that single rows name, by the name.
     pub named_groups: HashMap<String, Option<i64>>,
-    /// Whether an event of the last batch was known by its key.
+    /// Whether batches of events are merged instead of copied, because an event of the last batch was known already.
     pub meets_known_events: AtomicBool,
-    /// Whether nothing is written.
+    /// Whether this is a dry run, which writes nothing.
     pub is_dry_run: bool,
 }
 
-/// Members of a group to be.
+/// The subscribers to add to a group.
 #[derive(Default)]
 pub struct Members {
     /// Ids of subscribers who are new.
@@ -61,7 +61,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Adds the members that another name of the group has.
+    /// Merges the members collected under another spelling of the group, each id once.
     pub fn extend(&mut self, others: &Members) {
         let mut known: BTreeSet<i64> = self.new.iter().copied().collect();
         self.new
@@ -73,27 +73,27 @@ impl Members {
     }
 }
 
-/// What the first part of writing a batch did.
+/// The result of the first part of writing a batch.
 #[derive(Default)]
 pub struct Placed {
     /// Ids of subscribers or events that are new.
     pub new_ids: Vec<i64>,
     /// How many would be new, in a dry run.
     pub would_be_new: usize,
-    /// Ids of subscribers who were known and are changed, or could have been.
+    /// Ids of existing subscribers who were changed, or could have been.
     pub known_ids: Vec<i64>,
-    /// Ids of subscribers who were made for their events.
+    /// Ids of subscribers who were created for their events.
     pub new_people: Vec<i64>,
     /// The members of groups that single rows name.
     pub named: BTreeMap<String, Members>,
     /// The counts of what was written.
     pub report: ImportReport,
-    /// Remarks about rows, and the reasons why rows were left out.
+    /// Remarks about rows, and the reasons why rows were skipped.
     pub problems: Vec<RowProblem>,
 }
 
 impl Placed {
-    /// Says something of a row, and counts it.
+    /// Adds a remark about a row, and counts it.
     pub fn say(&mut self, problem: RowProblem) {
         self.report.count(problem.kind);
         self.problems.push(problem);

@@ -1,4 +1,4 @@
-//! Whether a row says that a subscriber may be addressed. Several cells may: the strictest counts.
+//! Reads whether a row says that a subscriber may be sent e-mail. If several cells say so, the strictest counts.
 
 use crate::import::plan::consent_words::{read_flag, read_word};
 use crate::import::plan::target::ConsentTarget;
@@ -10,15 +10,15 @@ use chrono::{DateTime, Utc};
 /// What the cells of a row say about consent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Consent {
-    /// The strictest status that a cell says.
+    /// The strictest status in the cells.
     pub status: Option<Status>,
-    /// Whether a cell that should say so is empty: then a new subscriber is not treated as one who agreed.
+    /// Whether an opt-in cell is empty. A new subscriber is not treated as one who agreed then.
     pub is_unsaid: bool,
     /// When the subscriber agreed.
     pub subscribed_at: Option<DateTime<Utc>>,
-    /// When the subscriber left.
+    /// When the subscriber opted out.
     pub unsubscribed_at: Option<DateTime<Utc>>,
-    /// Why the subscriber left.
+    /// Why the subscriber opted out, bounced or complained.
     pub reason: Option<String>,
 }
 
@@ -34,7 +34,7 @@ fn strictness(status: Status) -> u8 {
 }
 
 impl Consent {
-    /// Takes over a status, unless another cell said a stricter one.
+    /// Sets the status, unless another cell has a stricter one.
     pub fn say(&mut self, status: Status) {
         let is_stricter = |known: Status| strictness(status) > strictness(known);
         if self.status.is_none_or(is_stricter) {
@@ -73,7 +73,7 @@ impl Consent {
         }
     }
 
-    /// Only a yes or a time counts as consent.
+    /// Reads an opt-in. Only a yes, a time or a word for consent counts as consent.
     fn opt_in(&mut self, text: &str, time: impl Fn() -> Option<DateTime<Utc>>) {
         match (read_flag(text), read_word(text)) {
             (Some(true), _) => self.say(Status::Subscribed),
@@ -94,7 +94,8 @@ impl Consent {
         self.unsubscribed_at = self.unsubscribed_at.or(at);
     }
 
-    /// Who has a time of leaving has left, unless a later time of agreeing says that they came back.
+    /// Makes a subscriber with a time of opting out unsubscribed, unless a later time says that the subscriber agreed
+    /// again.
     pub fn settle(&mut self) {
         let Some(left) = self.unsubscribed_at else {
             return;
@@ -110,7 +111,7 @@ impl Consent {
     }
 }
 
-/// Whether a cell says that the person did not leave: a no, a zero, a soft bounce.
+/// Whether a cell says that the person did not opt out, bounce or complain: a no, a zero, a soft bounce.
 fn is_no(text: &str) -> bool {
     let is_zero = || text.parse::<f64>().is_ok_and(|number| number == 0.0);
     let is_soft = || text.to_lowercase().starts_with("soft");

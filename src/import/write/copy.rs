@@ -17,7 +17,7 @@ pub struct CopyText {
 }
 
 impl CopyText {
-    /// Adds a cell; none is NULL.
+    /// Adds a cell; `None` is NULL.
     pub fn cell(&mut self, value: Option<&str>) {
         if self.is_in_row {
             self.text.push(b'\t');
@@ -57,7 +57,7 @@ impl CopyText {
         self.is_in_row = false;
     }
 
-    /// Sends the rows into these columns.
+    /// Copies the rows into these columns.
     pub fn send<T, C>(
         &self,
         connection: &mut PgConnection,
@@ -78,10 +78,10 @@ impl CopyText {
     }
 }
 
-/// New subscribers, with their ids: where [`CopyText::send`] puts them.
+/// The target of [`CopyText::send`] for new subscribers, with their ids.
 pub struct NewPeople;
 
-/// The existing subscribers of a batch.
+/// The target of [`CopyText::send`] for the existing subscribers of a batch.
 pub struct StagedPeople;
 
 /// The columns of subscribers are listed at run time, which diesel's own targets cannot do.
@@ -117,18 +117,18 @@ diesel::table! {
     }
 }
 
-/// Writes instants in UTC until the end of the transaction: rows are remembered as JSON, in which they must not depend
-/// on whose connection it was.
+/// Sets the time zone to UTC until the end of the transaction. Rows are stored as JSON, whose times must not depend on
+/// the connection.
 pub fn make_time_utc(connection: &mut PgConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SET LOCAL TIME ZONE 'UTC'")?)
 }
 
-/// Makes the temporary tables of a connection. They are empty after every transaction.
+/// Creates the temporary tables of a connection. They are empty after every transaction.
 pub fn make_staging(connection: &mut PgConnection) -> Result<(), Error> {
     // For the time zone see above. Statements of batches are too short to be worth compiling. A batch need not wait for
-    // the disk: should the database go down, the last ones are lost with their checkpoints, and read again; the end of
-    // an import is written by another connection, which waits, also for all that was committed before. Look-ups go by indexes,
-    // whatever the planner believes of tables that grow while it has no statistics of them.
+    // the disk: if the database crashes, the last batches are lost with their checkpoints, and read again. The end of
+    // an import is written by another connection, which waits for the disk, and thus for all earlier commits. Look-ups
+    // must use indexes, although the planner has no statistics yet of tables that grow.
     let known: String = COLUMNS
         .iter()
         .map(|column| format!("{}, ", column.name))

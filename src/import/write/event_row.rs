@@ -23,33 +23,33 @@ pub struct ReadEvent {
     pub name: String,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
-    /// How much it was.
+    /// The value of the event.
     pub value: Option<f64>,
-    /// What else is known of it.
+    /// The properties of the event.
     pub properties: Map<String, Value>,
-    /// The sender's own name for it.
+    /// The key by which the sender identifies the event.
     pub dedupe_key: Option<String>,
 }
 
 impl ReadEvent {
-    /// Returns what makes the event the same as another, if the sender gave it a key.
+    /// Returns what identifies the event, or `None` if it has no key.
     pub fn identity(&self) -> Option<[&str; 3]> {
         let key = self.dedupe_key.as_deref()?;
         Some([&self.email, &self.name, key])
     }
 }
 
-/// How rows of a file become events.
+/// Reads the rows of a file as events.
 pub struct EventReader {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// Where each column goes.
+    /// The target of each column.
     pub targets: Vec<EventTarget>,
     /// How their cells are read.
     pub format: CellFormat,
-    /// The name of all events, where no column has it.
+    /// The name of all events, if no column has it.
     pub event: Option<String>,
-    /// The place of the column in which the lines of one order are the same, if they are folded.
+    /// The place of the column that identifies an order, if rows are folded.
     pub fold: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl EventReader {
     /// Turns the cells of a row into an event, with remarks about the cells.
     ///
     /// # Errors
-    /// The first thing that is wrong with it: a row is refused as a whole.
+    /// The first problem of the row, which is refused as a whole.
     pub fn read(&self, row: &Row) -> Result<(ReadEvent, Vec<RowProblem>), RowProblem> {
         let line = row.line;
         let cells = check_width(row, self.targets.len())?;
@@ -86,7 +86,7 @@ impl EventReader {
             }));
         }
         event.properties = clean_properties(event.properties);
-        // Not cell by cell: the bounds are those of all properties together.
+        // Not cell by cell: the bounds apply to all properties together.
         check_properties(&event.properties)
             .map_err(|message| RowProblem::new(line, ProblemKind::Mistyped, message))?;
         Ok((event, remarks))
@@ -134,7 +134,7 @@ impl EventReader {
                 return Ok(remark);
             }
             EventTarget::Column("dedupe_key") => event.dedupe_key = clean_dedupe_key(cell)?,
-            // All at once, as exports write them.
+            // All properties in one cell, as exports write them.
             EventTarget::Column(_) => event.properties.extend(read_properties(cell)?),
             EventTarget::Property(property) => {
                 let (value, remark) = self.value(CellKind::Text, cell)?;
@@ -160,8 +160,8 @@ impl EventReader {
         }
     }
 
-    /// A property cell that reads as a number or a truth value is one. A whole number beyond 2^53 stays a text: it is a
-    /// long key, of which a double can lose digits.
+    /// Returns a property as a number or a truth value if it can be read as one. A whole number beyond 2^53 stays a
+    /// text: it is a long key, of which a double can lose digits.
     fn guess(&self, text: &str) -> Value {
         let has_comma = self.format.numbers.decimal == Some(Decimal::Comma);
         match text {
@@ -171,7 +171,7 @@ impl EventReader {
                 Ok(Some(number)) => json!(number),
                 _ => json!(text),
             },
-            // A point without a comma is that of a version or a date as likely.
+            // A text with a point and no comma may be a version or a date.
             text if has_comma && text.contains('.') => json!(text),
             text => match serde_json::from_str::<f64>(text) {
                 Ok(double) if check_digits(text, double).is_ok() => match store_number(double) {
@@ -183,13 +183,14 @@ impl EventReader {
         }
     }
 
-    /// Returns what the lines of one order have in common, if they are folded.
+    /// Returns the cell that identifies the order of a row. Returns `None` if rows are not folded or the cell is empty.
     pub fn order_of<'r>(&self, row: &'r Row) -> Option<&'r str> {
         let cell = row.cells.as_ref().ok()?.get(self.fold?)?.trim();
         (!cell.is_empty()).then_some(cell)
     }
 
-    /// Joins the lines of one order: the first that has a cell counts, and properties that differ become lists.
+    /// Joins the rows of one order. In each column the first cell that is not empty counts; properties that differ
+    /// become lists.
     ///
     /// # Errors
     /// As [`EventReader::read`].
@@ -210,7 +211,7 @@ impl EventReader {
                 lists[place].push(other.to_owned());
             }
         }
-        // Of each column, the first cell that holds something.
+        // In each column, the first cell that is not empty.
         let filled = |cells: &Vec<String>| cells.iter().position(|cell| !cell.trim().is_empty());
         let folded = lists.iter().map(|cells| &cells[filled(cells).unwrap_or(0)]);
         let (mut event, remarks) = self.read(&Row::of(line, Ok(folded.collect())))?;

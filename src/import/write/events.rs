@@ -1,8 +1,8 @@
-//! Writing a batch of events.
+//! Writes a batch of events.
 //!
-//! Events that are new go into the table by `COPY`, and their totals by one statement. Whether they are new is not asked
-//! first: where the sender's key of one is known, nothing of the batch is written, and it is merged through a staging table.
-//! Files that were imported before are full of known events, so that the next batches are merged at once.
+//! New events go into the table by `COPY`, and their totals by one statement. Whether they are new is not checked
+//! first: if the key of an event exists already, the `COPY` is rolled back, and the batch is merged through a staging
+//! table. Files that were imported before are full of known events, so the next batches are merged at once.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, import_staging_events as staging};
@@ -25,8 +25,8 @@ use std::sync::atomic::Ordering;
 /// Subscribers by address.
 pub type Found = BTreeMap<String, i64>;
 
-/// Looks the subscribers of events up. This needs no turn: a subscriber who is deleted before the events are written is noticed
-/// then.
+/// Looks up the subscribers of events. The batch need not wait for its turn first: if a subscriber is deleted before
+/// the events are written, that is noticed then.
 pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Result<Found, Error> {
     let mut emails: Vec<String> = events.iter().map(|event| event.email.clone()).collect();
     emails.sort();
@@ -34,7 +34,7 @@ pub fn find_people(connection: &mut PgConnection, events: &[ReadEvent]) -> Resul
     find_ids_by_emails(connection, &emails)
 }
 
-/// Looks up again who was missing: the batch may have waited for its turn since.
+/// Looks up missing subscribers again, because the batch may have waited for its turn since.
 fn find_missing(
     connection: &mut PgConnection,
     events: &[ReadEvent],
@@ -67,7 +67,7 @@ pub fn place(
     for event in events {
         match found.get(&event.email) {
             Some(id) => known.push((*id, event)),
-            // The people of a dry run are not there.
+            // A dry run does not create the subscriber.
             None if options.create_people => placed.report.created += 1,
             None => placed.say(of_nobody(event)),
         }
@@ -100,8 +100,7 @@ fn of_nobody(event: &ReadEvent) -> RowProblem {
     RowProblem::new(event.line, ProblemKind::Unknown, message).of_cell("email", &event.email)
 }
 
-/// Creates subscribers for unknown addresses. They wait for a confirmation, because an event is not consent to receive
-/// mail.
+/// Creates subscribers for unknown addresses. Their status is PENDING, because an event is not consent to receive mail.
 fn create_people(
     connection: &mut PgConnection,
     events: &[ReadEvent],
@@ -123,7 +122,7 @@ fn create_people(
         mode: ImportMode::Insert,
         ..SubscriberImport::default()
     };
-    // They were looked up a moment ago.
+    // None of them exists: they were looked up just before.
     let made = subscribers::place(connection, &people, &[], &options, context)?;
     placed.report.created_people = made.report.created;
     placed.report.suppressed = made.report.suppressed;
@@ -138,7 +137,7 @@ fn create_people(
     Ok(())
 }
 
-/// Records events, of which probably none is known; returns the ids of those that were new.
+/// Records events that are probably all new, and returns the ids of the new ones.
 fn record_new(
     connection: &mut PgConnection,
     known: &[(i64, &ReadEvent)],
@@ -151,7 +150,7 @@ fn record_new(
     };
     let new: Vec<(i64, &ReadEvent)> = known.iter().filter(first_of_key).copied().collect();
     match connection.transaction(|connection| copy(connection, &new)) {
-        // A key is known, or a subscriber was deleted meanwhile.
+        // A key exists already, or a subscriber was deleted meanwhile.
         Err(Error::Contention(_)) => {
             context.meets_known_events.store(true, Ordering::Relaxed);
             merge(connection, known, context)
@@ -226,7 +225,7 @@ fn write_event(text: &mut CopyText, (subscriber, event): &(i64, &ReadEvent)) -> 
     Ok(())
 }
 
-/// Events of one subscriber and name.
+/// The total of the events of one subscriber and name.
 struct Total {
     count: i64,
     /// The sum in millionths, so that it is exact.
@@ -235,7 +234,7 @@ struct Total {
     last_at: DateTime<Utc>,
 }
 
-/// Adds events, which come in the order of subscribers and names, to the totals.
+/// Adds events to the totals. The events must be in the order of subscribers and names.
 fn add_totals<'e>(
     connection: &mut PgConnection,
     new: impl Iterator<Item = (i64, &'e ReadEvent)>,
@@ -286,7 +285,7 @@ fn add_totals<'e>(
     Ok(())
 }
 
-/// A value in millionths. It has at most six decimals, so that nothing is rounded.
+/// Returns a value in millionths. Values have at most six decimals, so nothing is rounded.
 fn millionths(value: f64) -> i128 {
     let written = value.to_string();
     let digits = written.trim_start_matches('-');
@@ -319,7 +318,7 @@ fn stage(connection: &mut PgConnection, known: &[(i64, &ReadEvent)]) -> Result<(
     Ok(())
 }
 
-/// Records the events of a batch that are not stored yet; returns their ids.
+/// Records the events of a batch that are not stored yet, and returns their ids.
 fn merge(
     connection: &mut PgConnection,
     known: &[(i64, &ReadEvent)],

@@ -1,4 +1,4 @@
-//! The groups that the people of a batch are added to.
+//! Adds the people of a batch to groups.
 
 use super::batch::{Context, Members, Placed};
 use crate::audience::{group, runs};
@@ -33,7 +33,7 @@ pub fn join_groups(
     for (name, members) in &placed.named {
         match context.named_groups.get(name).copied().flatten() {
             Some(group) => joined.entry(Some(group)).or_default().extend(members),
-            // A group that a dry run does not make has no members yet.
+            // A group that a dry run does not create has no members yet.
             None => total += members.would_be_new + members.known.len() as u64,
         }
     }

@@ -1,4 +1,4 @@
-//! Changing existing subscribers, by one statement over staged rows.
+//! Changes existing subscribers with one statement over staged rows.
 
 use super::batch::Context;
 use super::copy::{CopyText, StagedPeople};
@@ -18,8 +18,8 @@ struct Affected {
     affected: i64,
 }
 
-/// Changes existing subscribers where a value differs, and stores their values before. Returns how many changed, without
-/// those of earlier batches.
+/// Changes existing subscribers if a value differs, and stores their previous values. Returns how many changed, without
+/// people of earlier batches.
 pub fn merge(
     connection: &mut PgConnection,
     people: &[Merged<'_>],
@@ -51,8 +51,8 @@ pub fn merge(
     Ok(u64::try_from(affected.affected).unwrap_or_default())
 }
 
-/// The statement that merges staged rows. What is remembered leaves out the version, which undoing does not give back.
-/// Every look-up is one of the primary key, whatever the planner believes.
+/// Returns the statement that merges staged rows. The stored values leave out the version, which undo does not restore.
+/// `OFFSET 0` makes the planner look up every row by its primary key.
 fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let names = COLUMNS.map(|column| column.name);
     let merged = |name: &str| match fills {
@@ -69,7 +69,7 @@ fn merge_sql(fills: bool, is_dry_run: bool) -> String {
     let values = list(&|name| format!("{} AS {name}, ", merged(name)));
     let differences = list(&|name| format!("{} IS DISTINCT FROM s.{name} OR ", merged(name)));
     let sets = list(&|name| format!("{name} = t.{name}, "));
-    // A status that changes does so when the file says, or now.
+    // The time of a status change is the time in the file, or else the time of the import.
     let subscribed_at = format!(
         "CASE WHEN coalesce(r.status, s.status) = 'subscribed' AND s.status <> 'subscribed' \
              THEN coalesce(r.subscribed_at, $2) ELSE {} END",

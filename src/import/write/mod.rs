@@ -1,4 +1,4 @@
-//! Writing: rows as people and events, batch by batch.
+//! Writes rows as people and events, batch by batch.
 
 pub(in crate::import) mod batch;
 pub(in crate::import) mod consent;

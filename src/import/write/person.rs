@@ -30,27 +30,27 @@ const KNOWN: usize = 2;
 /// How many remarks on one row are kept.
 const MAX_REMARKS: usize = 20;
 
-/// A person as a row describes them. Empty cells are missing here.
+/// A person as a row describes them. Empty cells have no value here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
     /// The line on which the row begins, from 1.
     pub line: u64,
-    /// The values of [`BUILTIN_COLUMNS`], but for the status, as Postgres reads them.
+    /// The values of [`BUILTIN_COLUMNS`], except the status, as Postgres reads them.
     pub values: [Option<String>; BUILTINS],
-    /// Whether to address them, since when, and why not.
+    /// Whether the person may be sent e-mail, since when, and why not.
     pub consent: Consent,
     /// Values of custom fields by key.
     pub custom: Map<String, Value>,
-    /// The names of groups to add them to.
+    /// The names of groups to add the person to.
     pub groups: Vec<String>,
     /// Whether an earlier batch of the file had the same address.
     pub is_again: bool,
-    /// Whether such a batch says not to address them, where it was not written because nothing is.
+    /// In a dry run, whether an earlier batch has the person as unsubscribed, bounced or complained.
     pub was_withheld: bool,
 }
 
 impl Person {
-    /// A person of whom nothing is known yet.
+    /// Returns a person without values.
     fn new(line: u64) -> Person {
         Person {
             line,
@@ -63,7 +63,7 @@ impl Person {
         }
     }
 
-    /// A person of whom only the address and the status are known.
+    /// Returns a person with only an address and a status.
     pub fn with_status(line: u64, email: &str, status: Status) -> Person {
         let mut person = Person::new(line);
         person.values[EMAIL] = Some(email.to_owned());
@@ -71,23 +71,23 @@ impl Person {
         person
     }
 
-    /// The address, which every row that is kept has.
+    /// Returns the address, which every row that is used has.
     pub fn email(&self) -> &str {
         self.values[EMAIL].as_deref().unwrap_or_default()
     }
 
-    /// The values of [`COLUMNS`] as Postgres reads them, each with the name of its column.
+    /// Returns the values of [`COLUMNS`] as Postgres reads them, each with the name of its column.
     pub fn known(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
         let names = COLUMNS.iter().map(|column| column.name);
         names.zip(self.values[KNOWN..].iter().map(Option::as_deref))
     }
 
-    /// Whether to address them, where the row says so.
+    /// Returns the status, if the row has one.
     pub fn status(&self) -> Option<Status> {
         self.consent.status
     }
 
-    /// The status of a new subscriber. If the file speaks of consent and the row says nothing, the person has not agreed.
+    /// Returns the status of a new subscriber: that of the row, PENDING if an opt-in cell is empty, or else SUBSCRIBED.
     pub fn first_status(&self) -> Status {
         match self.consent.status {
             Some(status) => status,
@@ -96,8 +96,8 @@ impl Person {
         }
     }
 
-    /// Takes over what a later row of the same address says. A later row does not raise a status that says not to address
-    /// the person either, unless that was asked for. Returns whether the status was kept.
+    /// Merges a later row with the same address. It does not re-subscribe a person who unsubscribed, bounced or
+    /// complained, unless `raises` is set. Returns whether the status was kept because of that.
     pub fn merge(&mut self, later: Person, fills: bool, raises: bool) -> bool {
         for (value, later) in self.values.iter_mut().zip(later.values) {
             if later.is_some() && !(fills && value.is_some()) {
@@ -119,7 +119,7 @@ impl Person {
             && earlier
                 .status
                 .is_some_and(|earlier| is_raised(earlier, later.status));
-        // A wish not to be addressed counts however values are filled.
+        // An opt-out, a bounce or a complaint counts even if only missing values are filled.
         let counts =
             !fills || earlier.status.is_none() || later.status.is_some_and(Status::withholds);
         if later.status.is_some() && counts && !is_kept {
@@ -144,22 +144,22 @@ impl Person {
     }
 }
 
-/// Whether a status says to address a person whom an earlier status says not to address.
+/// Whether a later status gives back SUBSCRIBED or PENDING to a person who unsubscribed, bounced or complained.
 pub fn is_raised(earlier: Status, later: Option<Status>) -> bool {
     earlier.withholds() && later.is_some_and(|status| !status.withholds())
 }
 
-/// How rows of a file become people.
+/// Reads the rows of a file as people.
 pub struct PersonReader {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// Where each goes, and how it is read.
+    /// The target of each column, and how its cells are read.
     pub columns: Vec<ColumnPlan>,
-    /// What every row has that says nothing else of it.
+    /// The values of `set`, for rows without a value of their own.
     pub constants: Vec<(ColumnPlan, String)>,
-    /// What the words of the status column mean.
+    /// The statuses that words in the status column mean.
     pub statuses: Vec<(String, Status)>,
-    /// Whether a cell that cannot be read costs its row.
+    /// Whether a row is refused if a cell cannot be read.
     pub is_strict: bool,
     /// The moment of the import: no birthday comes later.
     pub now: DateTime<Utc>,
@@ -175,11 +175,11 @@ pub struct ReadPerson {
 }
 
 impl PersonReader {
-    /// Turns the cells of a row into a person. A cell that cannot be read is left out, unless it is the address or the
-    /// status: without these the row would say something else.
+    /// Turns the cells of a row into a person. A cell that cannot be read is left out, except the address and the
+    /// status: without them the row is refused.
     ///
     /// # Errors
-    /// Why the row is refused as a whole.
+    /// The reason why the row is refused as a whole.
     pub fn read(&self, row: &Row) -> Result<ReadPerson, RowProblem> {
         let line = row.line;
         let cells = check_width(row, self.columns.len())?;
@@ -212,7 +212,7 @@ impl PersonReader {
         Ok(read)
     }
 
-    /// Returns the address of a row that may be used.
+    /// Returns the address of a row, or `None` if the row is refused.
     pub fn email_of(&self, row: &Row) -> Option<String> {
         self.read(row)
             .ok()
@@ -267,7 +267,7 @@ impl PersonReader {
         }
     }
 
-    /// Leaves a cell out, or the row with it.
+    /// Leaves a cell out, or refuses the row.
     fn drop_cell(
         &self,
         read: &mut ReadPerson,
@@ -291,7 +291,7 @@ impl PersonReader {
         Ok(())
     }
 
-    /// Puts a value where it goes, unless an earlier column has one for the same.
+    /// Stores a value in its target, unless an earlier column has a value for the same target.
     fn take(
         &self,
         read: &mut ReadPerson,
@@ -355,7 +355,7 @@ impl PersonReader {
         Ok(())
     }
 
-    /// A place needs both degrees.
+    /// Drops the position if it lacks one of its two degrees.
     fn check_degrees(&self, read: &mut ReadPerson) -> Result<(), RowProblem> {
         let [latitude, longitude] = ["latitude", "longitude"].map(place_of);
         let values = &mut read.person.values;
@@ -393,7 +393,7 @@ fn unknown_status(text: &str) -> String {
     format!("expected a status ({}), found \"{text}\"", known.join(", "))
 }
 
-/// The place of a built-in column.
+/// Returns the place of a built-in column.
 pub fn place_of(name: &str) -> usize {
     let place = BUILTIN_COLUMNS.iter().position(|known| *known == name);
     place.unwrap_or_default()
@@ -415,7 +415,7 @@ fn as_text(value: CellValue) -> String {
     }
 }
 
-/// Writes a value as custom fields hold it.
+/// Writes a value as custom fields store it.
 fn as_json(value: CellValue) -> Value {
     match value {
         CellValue::Text(text) => Value::String(text),
@@ -438,7 +438,7 @@ fn split_name(name: &str) -> (String, String) {
     }
 }
 
-/// Returns the cells of a row that has as many as its header.
+/// Returns the cells of a row, as many as its header has.
 pub fn check_width(row: &Row, width: usize) -> Result<Cow<'_, Cells>, RowProblem> {
     fit_width(row, width)
         .map_err(|message| RowProblem::new(row.line, ProblemKind::Malformed, message))

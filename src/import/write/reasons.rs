@@ -1,4 +1,4 @@
-//! Why people left, as a file has it: kept in the history of their status.
+//! Stores the reasons of a file why people opted out, bounced or complained, in the history of their status.
 
 use super::subscribers::Merged;
 use super::suppressed::Fresh;
@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 
-/// Remembers why new people left, and why known people did whose status a batch changed.
+/// Stores the reasons of new people, and of existing subscribers whose status the batch changed.
 pub fn remember_reasons(
     connection: &mut PgConnection,
     fresh: &[Fresh<'_>],

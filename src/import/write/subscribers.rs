@@ -1,5 +1,5 @@
-//! Writing a batch of people. Who is new goes into the table by `COPY`, which is what Postgres is fastest at; who is
-//! known is staged and merged by one statement.
+//! Writes a batch of people. New people go into the table by `COPY`, which is the fastest way in Postgres. Existing
+//! subscribers are staged and merged by one statement.
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, NewPeople};
@@ -18,19 +18,18 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 use std::collections::HashMap;
 
-/// Returns the ids of the subscribers with the addresses of these people. It locks no rows: [`place`] notices who was added,
-/// deleted or got another address since.
+/// Returns the ids of the subscribers with the addresses of these people. It locks no rows: [`place`] notices
+/// subscribers who were added or deleted, or got another address since.
 pub fn find_ids(connection: &mut PgConnection, people: &[Person]) -> Result<Vec<i64>, Error> {
     let emails: Vec<&str> = people.iter().map(Person::email).collect();
     let known = subscribers::table.filter(subscribers::email.eq_any(emails));
     Ok(known.select(subscribers::id).load(connection)?)
 }
 
-/// Writes people, but for their memberships. `found` has the ids of [`find_ids`].
+/// Writes people, except their memberships. `found` has the ids of [`find_ids`].
 ///
 /// # Errors
-/// Those of the database. [`Error::Invalid`] if another transaction has just added one of the people: the caller tries
-/// the transaction again then.
+/// [`Error::Invalid`] if another transaction has just added one of the people; the caller retries the transaction then.
 pub fn place(
     connection: &mut PgConnection,
     people: &[Person],
@@ -43,7 +42,7 @@ pub fn place(
     let suppressed = find_suppressed(connection, people, &known, options)?;
     let mut fresh: Vec<Fresh<'_>> = Vec::new();
     let mut merged = Vec::new();
-    // Subscribers who may be addressed again, for the reason that the import gives.
+    // Subscribers who may be sent e-mail again, for the reason that the import gives.
     let mut raised: Vec<&str> = Vec::new();
     for person in people {
         match (known.get(person.email()), options.mode) {
@@ -77,7 +76,7 @@ pub fn place(
             }
         }
     }
-    // In a dry run the people of an earlier batch have joined the groups with that batch.
+    // In a dry run, people of an earlier batch were counted as members with that batch.
     let is_told_of = |person: &Person| context.is_dry_run && person.is_again;
     placed.would_be_new = fresh.iter().filter(|new| !new.person.is_again).count();
     placed.report.created = placed.would_be_new as u64;
@@ -113,7 +112,7 @@ pub fn place(
     Ok(placed)
 }
 
-/// Notes who is added to the groups that single rows name.
+/// Collects the people to add to the groups that single rows name.
 fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], context: &Context) {
     for (place, new) in fresh.iter().enumerate() {
         for name in &new.person.groups {
@@ -136,7 +135,7 @@ fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], 
     }
 }
 
-/// An existing subscriber, and what a row changes of them.
+/// An existing subscriber, with the row that changes them.
 pub struct Merged<'p> {
     /// The row.
     pub person: &'p Person,
@@ -144,7 +143,7 @@ pub struct Merged<'p> {
     pub id: i64,
     /// The status to give, if it changes.
     pub status: Option<Status>,
-    /// Whether the row subscribes a person who must not be addressed. The status in the row is then ignored.
+    /// Whether the row subscribes a person who must not be sent e-mail. The status in the row is then ignored.
     pub is_kept: bool,
 }
 
@@ -206,7 +205,7 @@ fn merged_status(
     (!options.fill_missing || status.withholds()).then_some(status)
 }
 
-/// Returns the problem that a subscriber is not addressed again because a file says so.
+/// Returns the problem that a row does not re-subscribe a person who unsubscribed, bounced or complained.
 pub fn suppressed(person: &Person, stored: Option<Status>, status: Status) -> RowProblem {
     let message = format!(
         "{} is {} and stays so; an import does not change that",
@@ -217,7 +216,7 @@ pub fn suppressed(person: &Person, stored: Option<Status>, status: Status) -> Ro
         .of_cell("status", status.as_str())
 }
 
-/// Adds the new subscribers, with ids in the order of the file; returns the ids.
+/// Adds the new subscribers, with ids in the order of the file, and returns the ids.
 fn insert(
     connection: &mut PgConnection,
     people: &[Fresh<'_>],
@@ -286,10 +285,10 @@ fn insert(
     Ok(ids)
 }
 
-/// The custom fields of a row, as they are stored.
+/// Returns the custom fields of a row, as they are stored.
 ///
 /// # Errors
-/// [`Error::Internal`] if they cannot be written.
+/// [`Error::Internal`] if they cannot be written as JSON.
 pub fn custom_json(person: &Person) -> Result<String, Error> {
     serde_json::to_string(&person.custom).map_err(|error| Error::Internal(error.to_string()))
 }

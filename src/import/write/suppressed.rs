@@ -1,4 +1,4 @@
-//! New people of a file whose addresses are suppressed: a status is kept for them.
+//! New people of a file with suppressed addresses: the status of an earlier subscriber is kept for the address.
 
 use super::batch::{Context, Placed};
 use super::person::Person;
@@ -37,7 +37,7 @@ pub struct Fresh<'p> {
 }
 
 impl Fresh<'_> {
-    /// A new subscriber of whom nothing is kept.
+    /// Returns a new subscriber without a suppression.
     pub fn unsuppressed(person: &Person) -> Fresh<'_> {
         Fresh {
             person,
@@ -52,8 +52,8 @@ impl Fresh<'_> {
     }
 }
 
-/// Decides on the status of a new subscriber. A status that was kept for the address is raised as that of an existing
-/// subscriber is: by a row that says so, if the import has a reason.
+/// Decides the status of a new subscriber. If a status was kept for the address, a row re-subscribes the person only if
+/// the import has a reason, as with existing subscribers.
 pub fn fresh_status<'p>(
     person: &'p Person,
     kept: Option<Suppression>,
@@ -68,7 +68,7 @@ pub fn fresh_status<'p>(
         placed.report.consent_raised += u64::from(!person.is_again);
         return Fresh { kept, ..fresh };
     }
-    // In a dry run a later batch finds the person new again; a row without a status has nothing to say then.
+    // In a dry run, the person is new again in a later batch. A row without a status needs no remark then.
     if !person.is_again || person.status().is_some() {
         placed.say(suppressed_address(person, suppression.status));
     }
@@ -92,7 +92,7 @@ fn suppressed_address(person: &Person, status: Status) -> RowProblem {
     }
 }
 
-/// Remembers where the status of new people came from, if their addresses were suppressed.
+/// Stores the source of the status of new people with suppressed addresses.
 pub fn remember_suppressed(
     connection: &mut PgConnection,
     people: &[Fresh<'_>],
@@ -123,7 +123,7 @@ pub fn remember_suppressed(
     )
 }
 
-/// What the changes of statuses by this import come from.
+/// Returns the cause of the status changes by this import.
 pub fn cause(options: &SubscriberImport, context: &Context) -> Cause {
     Cause::import(context.import_id, options.raise_consent.as_deref())
 }

@@ -1,15 +1,15 @@
-//! The order in which two writers take turns at the batches of an import.
+//! The order in which two writers write and commit the batches of an import.
 
 use crate::error::Error;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Why a writer stopped.
 pub enum Stopped {
-    /// A caller asked for it.
+    /// The import was cancelled.
     Cancelled,
     /// The other writer has stopped.
     ByOther,
-    /// It failed.
+    /// The writer failed.
     Failed(Error),
 }
 
@@ -25,7 +25,7 @@ impl From<diesel::result::Error> for Stopped {
     }
 }
 
-/// Whose turn it is: batches are placed in order, and committed in order.
+/// Makes writers wait, so that batches are placed in order and committed in order.
 pub struct Turns {
     state: Mutex<TurnState>,
     changed: Condvar,
@@ -52,7 +52,7 @@ impl Turns {
         }
     }
 
-    /// Waits until the batch before is placed, or committed if this one has more rows about its people.
+    /// Waits until the previous batch is placed, or committed if `follows` is set.
     pub fn wait_to_place(&self, number: i32, follows: bool) -> Result<(), Stopped> {
         self.wait(|state| {
             let done = if follows {
@@ -60,12 +60,12 @@ impl Turns {
             } else {
                 state.placed
             };
-            // One that is tried again was placed already.
+            // A batch that is retried was placed already.
             done + 1 >= number
         })
     }
 
-    /// Waits until the batch before is committed.
+    /// Waits until the previous batch is committed.
     pub fn wait_to_commit(&self, number: i32) -> Result<(), Stopped> {
         self.wait(|state| state.committed + 1 == number)
     }
@@ -83,12 +83,12 @@ impl Turns {
         Ok(())
     }
 
-    /// Tells that the first part of a batch is written.
+    /// Notes that the first part of a batch is written.
     pub fn placed(&self, number: i32) {
         self.change(|state| state.placed = state.placed.max(number));
     }
 
-    /// Tells that a batch is committed.
+    /// Notes that a batch is committed.
     pub fn commit(&self, number: i32) {
         self.change(|state| state.committed = number);
     }
@@ -103,7 +103,7 @@ impl Turns {
 pub struct StopOthers<'t>(&'t Turns);
 
 impl<'t> StopOthers<'t> {
-    /// Watches over a writer.
+    /// Returns a guard for a writer.
     pub fn new(turns: &'t Turns) -> StopOthers<'t> {
         StopOthers(turns)
     }

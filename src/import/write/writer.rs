@@ -1,4 +1,4 @@
-//! Writing batches, by several connections at the same time, and the checkpoint after each.
+//! Writes batches with several connections at the same time, and the checkpoint after each.
 
 use super::batch::{Batch, Context, Items, Placed};
 use super::turns::{StopOthers, Stopped, Turns};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How often a batch is tried while another transaction is adding the same people.
+/// How often a batch is tried if other transactions keep adding the same people.
 const ATTEMPTS: usize = 10;
 
 /// How far an import is, for a progress bar.
@@ -36,24 +36,24 @@ enum Found {
     OfEvents(events::Found),
 }
 
-/// What the writers share.
+/// The state that the writers share.
 pub struct Writer<'w, P> {
     /// How rows are read.
     pub kind: &'w Kind,
-    /// What all batches have.
+    /// The data that all batches share.
     pub context: &'w Context,
     /// Set when the process is about to end.
     pub is_stopping: &'w AtomicBool,
-    /// Whose batch comes next.
+    /// The order in which batches are written.
     pub turns: Turns,
-    /// What was done so far.
+    /// The counts so far.
     pub total: Mutex<ImportReport>,
-    /// Told of every batch that is written.
+    /// Called after every batch that is written.
     pub progress: Mutex<P>,
 }
 
 impl<P: FnMut(Progress)> Writer<'_, P> {
-    /// Writes batches as they come, to the last.
+    /// Writes the received batches, up to the last.
     ///
     /// # Errors
     /// The reason why it stopped before the last batch.
@@ -62,7 +62,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         mut connection: PgConnection,
         receiver: &Mutex<Receiver<Batch>>,
     ) -> Result<(), Stopped> {
-        // Told also where this thread panics, so that the other does not wait for ever.
+        // Dropped also if this thread panics, so that the other does not wait for ever.
         let guard = StopOthers::new(&self.turns);
         loop {
             let received = receiver
@@ -107,7 +107,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         }
     }
 
-    /// Writes a batch; returns whether the import was asked to stop.
+    /// Writes a batch, and returns whether cancellation was requested.
     fn write_once(
         &self,
         connection: &mut PgConnection,
@@ -123,9 +123,9 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         connection.transaction(|connection| self.write_in_turn(connection, batch, found))
     }
 
-    /// Whether the people of a batch can be looked up while the batch before is written. They cannot if that batch can add some of
-    /// them, or if the import only updates: other imports add people who are missing, and so notice people who were added
-    /// since the look-up.
+    /// Whether the people of a batch can be looked up while the previous batch is written. They cannot if that batch
+    /// may add some of them. They cannot either if the import only updates: it would miss people who were added since
+    /// the look-up, whom other imports notice when they add missing people.
     fn looks_up_early(&self, batch: &Batch) -> bool {
         let adds_nobody =
             matches!(self.kind, Kind::People(_, options) if options.mode == ImportMode::Update);
@@ -169,7 +169,7 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         })
     }
 
-    /// Writes a batch, but for the groups of its people.
+    /// Writes a batch, except the groups of its people.
     fn place(
         &self,
         connection: &mut PgConnection,
@@ -209,7 +209,8 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         Ok(())
     }
 
-    /// Writes down that everything up to this batch is done, unless another process has gone on with the import.
+    /// Stores that everything up to this batch is done. Returns whether cancellation was requested. Fails if another
+    /// process has continued the import.
     fn checkpoint(
         &self,
         connection: &mut PgConnection,

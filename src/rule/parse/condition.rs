@@ -1,4 +1,4 @@
-//! Reading conditions about what a subscriber is: field tests, status, location, memberships and random shares.
+//! Reads conditions on a subscriber: field tests, status, location, memberships and random shares.
 
 use super::parser::Parser;
 use crate::condition::{
@@ -20,7 +20,7 @@ const SEGMENT_KEYS: [&str; 4] = names(&vocabulary::SEGMENT_WORDS);
 const LOCATION_TESTS: [&str; 2] = names(&vocabulary::LOCATION_TESTS);
 
 impl Parser {
-    /// Reads a test of a field, or of a property where `subject` says so.
+    /// Reads a test of a field, or of a property if `subject` is `property`.
     pub(super) fn parse_test_of(
         &mut self,
         kind: &str,
@@ -42,7 +42,7 @@ impl Parser {
         let case_sensitive = self.case_sensitive(body, path);
         let inside = child(path, "is");
         let test = self.required(body, "is", path);
-        // A test that could not be read is replaced by another one, so that the field is still looked up.
+        // If the test cannot be read, a placeholder replaces it, so that the field is still looked up.
         Some(match kind {
             "text" => {
                 let test =
@@ -181,7 +181,8 @@ impl Parser {
         })
     }
 
-    /// Reads when memberships must have begun to count. Returns all time if the key is missing or cannot be read.
+    /// Reads the window in which memberships must have begun to count. Returns all time if the key is missing or the
+    /// window cannot be read.
     fn membership_window(
         &mut self,
         body: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Reading days, instants, periods and the tests of dates.
+//! Reads days, date-times, periods and tests of dates.
 
 use super::parser::Parser;
 use crate::calendar_period::CalendarPeriod;
@@ -116,7 +116,7 @@ impl Parser {
         })
     }
 
-    /// Reads two periods before now, of which the first reaches back at least as far as the second.
+    /// Reads two periods before now. The first must reach back at least as far as the second.
     pub(crate) fn period_range(&mut self, value: &Value, path: &str) -> Option<(Period, Period)> {
         let body = self.object(value, path, &["from", "to"])?;
         let [from, to] = ["from", "to"].map(|end| {
@@ -148,7 +148,7 @@ impl Parser {
         }
     }
 
-    /// Reads a period that can be counted in whole days, which hours cannot.
+    /// Reads a period that can be counted in whole days. Hours are refused.
     fn period_of_days(&mut self, value: &Value, path: &str) -> Option<Period> {
         let period = self.period(value, path)?;
         if period.unit == Unit::Hour {
@@ -191,12 +191,12 @@ impl Parser {
     }
 }
 
-/// Reads a day or an RFC 3339 instant of the years 1 to 9999.
+/// Reads a day or an RFC 3339 date-time of the years 1 to 9999.
 pub fn parse_date_literal(text: &str) -> Option<DateLiteral> {
     read_date_literal(text).ok()
 }
 
-/// As [`parse_date_literal`], with the reason if it is refused.
+/// Like [`parse_date_literal`], but returns the reason if the text is refused.
 pub(crate) fn read_date_literal(text: &str) -> Result<DateLiteral, Refusal> {
     match read_day(text) {
         Err(Refusal::Malformed) => read_instant(text).map(DateLiteral::Instant),

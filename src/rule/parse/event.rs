@@ -1,4 +1,4 @@
-//! Reading conditions about what people did.
+//! Reads conditions on events.
 
 use super::parser::Parser;
 use crate::condition::{
@@ -170,7 +170,7 @@ impl Parser {
         }
     }
 
-    /// Reads the property that a measure is computed of, if one is named.
+    /// Reads the property that a measure is computed from, if one is named.
     fn measured_property(
         &mut self,
         body: &Map<String, Value>,

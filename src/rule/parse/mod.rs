@@ -1,6 +1,6 @@
-//! From JSON to [`Node`]: the shape of a rule, its bounds and its values. Names are looked up later, in `check.rs`.
+//! Parses JSON to a [`Node`]: the shape of a rule, its limits and its values. Names are looked up later, in `check.rs`.
 //!
-//! Parsing goes on after a mistake, so that one reading finds all of them.
+//! Parsing continues after a mistake, so that one run finds all of them.
 
 pub(crate) mod condition;
 pub(crate) mod date;
@@ -30,15 +30,15 @@ const NODE_NAMES: [&str; NodeName::ALL.len()] = {
 /// Reads a rule: an object with one key, the kind of the node.
 ///
 /// # Errors
-/// Every problem of the rule, in the order of the places in the rule.
+/// Fails with the problems of the rule, in the order in which they were found.
 pub fn parse_rule(value: &Value) -> Result<Node, Vec<Problem>> {
     let (node, problems) = parse_leniently(value);
     problems.or(node)
 }
 
-/// Reads as much of a rule as can be read, and what is wrong with the rest.
+/// Reads as much of a rule as can be read. Returns it with the problems of the rest.
 ///
-/// If there is a problem, the tree is good only for looking up the names in it: placeholders replace the nodes and
+/// If there is a problem, the tree is only good for looking up the names in it: placeholders replace the nodes and
 /// tests that could not be read.
 pub(super) fn parse_leniently(value: &Value) -> (Option<Node>, Problems) {
     let mut parser = Parser::default();

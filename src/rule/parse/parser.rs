@@ -1,4 +1,4 @@
-//! The reader of rules: the problems found so far, and the small steps that every part of the language is read with.
+//! The parser of rules: the problems found so far, and the basic steps that all parts of the language share.
 
 use crate::limits::MAX_VALUES;
 use crate::number::read_double;
@@ -11,7 +11,7 @@ use crate::vocabulary;
 use crate::vocabulary::names;
 use serde_json::{Map, Value};
 
-/// The problems found so far. Its methods return nothing where they reported a problem.
+/// The problems found so far. Its methods return `None` if a problem kept them from reading the value.
 #[derive(Default)]
 pub struct Parser {
     pub(super) problems: Problems,
@@ -25,7 +25,7 @@ impl Report for Parser {
     }
 }
 
-/// The small steps that every part of the language is read with.
+/// The basic steps that all parts of the language share.
 impl Parser {
     pub(super) fn unknown<T>(
         &mut self,
@@ -131,7 +131,8 @@ impl Parser {
         value
     }
 
-    /// Returns the one of these keys that is there, or none; reports a problem if there are several.
+    /// Returns the one of these keys that is present, or `Some(None)` if none is. Reports a problem if there are
+    /// several.
     pub(super) fn at_most_one<'v>(
         &mut self,
         body: &'v Map<String, Value>,
@@ -187,7 +188,7 @@ impl Parser {
             return self.wrong_shape(path, "a number", value);
         };
         match read_double(number) {
-            // Adding zero turns -0 into 0: the comparison kernels distinguish the two, people do not.
+            // Adding zero turns -0 into 0: the comparison kernels tell the two apart, people do not.
             Ok(number) => Some(number + 0.0),
             Err(message) => {
                 self.report(path, Code::WrongValue, message);
@@ -268,7 +269,7 @@ impl Parser {
     }
 }
 
-/// Says what a test is a test of, for those who put it elsewhere.
+/// Returns a hint that says which types have this test, for a test that was used with another type.
 fn test_of_what(name: &str) -> Option<String> {
     let tests = [
         ("text", &names(&vocabulary::TEXT_TESTS)[..]),

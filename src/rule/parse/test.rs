@@ -1,4 +1,4 @@
-//! Reading the tests of texts, numbers and booleans.
+//! Reads the tests of texts, numbers, booleans and lists.
 
 use super::parser::Parser;
 use crate::condition::{BooleanTest, ListTest, NumberTest, TextTest};
@@ -144,15 +144,15 @@ impl Parser {
         }
     }
 
-    /// Reads a list of whole values.
+    /// Reads a list of texts, each normalized and trimmed.
     pub(super) fn texts(&mut self, value: &Value, path: &str, what: &str) -> Option<Vec<String>> {
         self.list(value, path, what, |parser, item, path| {
             parser.value(item, path, Edges::Trimmed)
         })
     }
 
-    /// Reads a text that stored texts are compared with, in their form. One of which nothing is left is a problem, as
-    /// an empty one is.
+    /// Reads a text that is compared with stored texts, and normalizes it as they are. Reports a problem if nothing is
+    /// left of it.
     pub(super) fn value(&mut self, value: &Value, path: &str, edges: Edges) -> Option<String> {
         let text = self.text(value, path)?;
         let normal = normalize(text);

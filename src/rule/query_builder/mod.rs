@@ -1,4 +1,5 @@
-//! From and to the JSON of [react-querybuilder](https://react-querybuilder.js.org), which many rule editors keep.
+//! Maps rules from and to the JSON of [react-querybuilder](https://react-querybuilder.js.org), which many rule editors
+//! store.
 //!
 //! A field has the name that rules give it, such as `country` or `custom.visits`. Three names are not fields: `status`,
 //! whose values are statuses in any letter case, and `group` and `segment`, whose values are keys.
@@ -12,21 +13,21 @@
 //! | list | `contains doesNotContain` for one text, `in notIn` for any of several, `null notNull` |
 //! | `status group segment` | `= != in notIn` |
 //!
-//! - A group without rules matches all subscribers, as it does there, also within other groups. A denied empty group is
-//!   refused, since some of their exports take it for all subscribers and others for none.
-//! - Negative operators are our negative tests, true also for those without a value: `country != "DE"` includes people
-//!   with no country. Databases that react-querybuilder writes queries for leave those out; a `notNull` rule beside it
-//!   does so here.
-//! - Text compares without regard to letter case, `between` includes both ends.
-//! - Rules and groups that are `muted` are left out, as in their exports. Those that are `disabled` count: there that
-//!   only locks them in the editor.
-//! - A list of values is an array or a text with commas between them (`\,` is a comma within a value); numbers and
-//!   booleans may be texts.
-//! - Where combinators are between the rules, `and` binds closer than `or`.
-//! - `id`, `path` and keys that the format does not have are not looked at.
+//! - A group without rules matches all subscribers, also within other groups, as in react-querybuilder. A negated empty
+//!   group is refused, because some exports of react-querybuilder take it for all subscribers and others for none.
+//! - Negative operators are also true for a missing value: `country != "DE"` includes subscribers without a country.
+//!   The database queries that react-querybuilder exports leave these subscribers out. Here, a `notNull` rule beside it
+//!   does so.
+//! - Text comparisons ignore letter case. `between` includes both ends.
+//! - Rules and groups that are `muted` are left out, as in the exports of react-querybuilder. Rules and groups that are
+//!   `disabled` count, because `disabled` only locks them in the editor.
+//! - A list of values is an array, or a text with commas between the values (`\,` is a comma within a value). Numbers
+//!   and booleans may be texts.
+//! - If the combinators are between the rules, `and` binds closer than `or`.
+//! - `id`, `path` and keys that the format does not have are ignored.
 //!
-//! Each part that cannot be expressed in the other format is a problem, and then nothing is mapped: a rule with a part left
-//! out would mean something else.
+//! Each part that cannot be expressed in the other format is a problem. Then nothing is mapped, because a rule without
+//! that part would mean something else.
 
 pub(crate) mod operator;
 pub(crate) mod rule;
@@ -42,7 +43,7 @@ use serde_json::{Map, Value, json};
 /// Maps a query of react-querybuilder, in either of its forms, to a rule.
 ///
 /// # Errors
-/// Everything that cannot be mapped, with paths into the query such as `rules[1].operator`.
+/// Fails with a problem for everything that cannot be mapped, with paths into the query such as `rules[1].operator`.
 pub fn from_query_builder(query: &Value, catalogue: &Catalogue) -> Result<Value, Vec<Problem>> {
     let mut reader = Reader {
         catalogue,
@@ -58,7 +59,7 @@ pub fn from_query_builder(query: &Value, catalogue: &Catalogue) -> Result<Value,
         other => reader.wrong_shape("", "a query, an object with the key \"rules\"", other),
     };
     let rule = reader.problems.or(rule)?;
-    // Every part of the rule is right by itself; what is left are the bounds of the whole.
+    // Every part of the rule is valid by itself. What is left to check are the limits of the whole rule.
     match parse_rule(&rule) {
         Ok(_) => Ok(rule),
         Err(problems) => Err(problems
@@ -68,7 +69,7 @@ pub fn from_query_builder(query: &Value, catalogue: &Catalogue) -> Result<Value,
     }
 }
 
-/// The problems found so far. Like those of the parser, its methods return nothing where they reported a problem.
+/// The problems found so far. Its methods return `None` if a problem kept them from reading the value.
 pub struct Reader<'c> {
     pub(super) catalogue: &'c Catalogue,
     pub(super) problems: Problems,
@@ -161,7 +162,7 @@ impl Reader<'_> {
         node.unwrap_or_else(everyone)
     }
 
-    /// Reads a group with combinators between its rules: `or` begins another term, `and` goes on with the last.
+    /// Reads a group with combinators between its rules: `or` begins another term, `and` continues the last one.
     fn read_independent(&mut self, items: &[Value], path: &str, depth: usize) -> Option<Value> {
         let inside = child(path, "rules");
         let has_words = items.iter().any(Value::is_string);
@@ -193,7 +194,8 @@ impl Reader<'_> {
         Some(combine("any", terms.collect()))
     }
 
-    /// Refuses to leave out a rule where it is not plain which of two combinators goes with it.
+    /// Reports a muted rule if the group mixes `and` and `or`, because it is unclear which combinator to leave out with
+    /// the rule.
     fn check_muted(&mut self, items: &[Value], words: &[&str], path: &str) {
         let is_mixed = words.contains(&"all") && words.contains(&"any");
         if let Some(position) = items.iter().position(is_left_out).filter(|_| is_mixed) {
@@ -205,7 +207,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a combinator; returns the name of our node.
+    /// Reads a combinator. Returns the name of the node for it.
     fn combinator(&mut self, word: &Value, path: &str) -> Option<&'static str> {
         const EXPECTED: &str = "a combinator (\"and\", \"or\")";
         let Value::String(text) = word else {
@@ -236,7 +238,7 @@ impl Reader<'_> {
     }
 }
 
-/// Returns what a key holds; an explicit null counts as absent.
+/// Returns the value of a key. An explicit null counts as absent.
 pub fn present<'v>(item: &'v Map<String, Value>, key: &str) -> Option<&'v Value> {
     item.get(key).filter(|value| !value.is_null())
 }
@@ -258,7 +260,7 @@ fn is_muted(item: &Map<String, Value>) -> bool {
     item.get("muted") == Some(&Value::Bool(true))
 }
 
-/// Whether a rule or a group is muted, or a group has rules, all of which are.
+/// Returns whether a rule or a group is muted, or is a group that has rules all of which are left out.
 fn is_left_out(item: &Value) -> bool {
     let Value::Object(item) = item else {
         return false;

@@ -1,14 +1,14 @@
-//! The operators of react-querybuilder, and the tests that they are.
+//! The operators of react-querybuilder, and the tests that they stand for.
 
 use crate::catalogue::Catalogue;
 use crate::field::Field;
 
-/// An operator on fields of a kind.
+/// An operator on fields of one kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Operator {
-    /// Its name there.
+    /// Its name in react-querybuilder.
     pub name: &'static str,
-    /// The positive test that it is, or whose opposite it is.
+    /// The positive test that it stands for. `negated` says whether the opposite is meant.
     pub test: &'static str,
     /// The values it takes.
     pub takes: Takes,
@@ -19,13 +19,13 @@ pub struct Operator {
 /// The values that an operator takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// None: it asks whether there is a value.
+    /// None: it tests whether there is a value.
     Nothing,
-    /// None: the test is `true`.
+    /// None: the value of the test is `true`.
     True,
     /// One.
     One,
-    /// One, where the test takes a list.
+    /// One, although the test takes a list.
     OneOfList,
     /// A list.
     Several,
@@ -33,7 +33,7 @@ pub enum Takes {
     Range,
 }
 
-/// What a rule of react-querybuilder can be about.
+/// What a rule of react-querybuilder can test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A field of text.
@@ -42,7 +42,7 @@ pub enum Kind {
     Number,
     /// A field of days.
     Day,
-    /// A field of instants.
+    /// A field of date-times.
     Instant,
     /// A field that is true or false.
     Boolean,
@@ -56,7 +56,7 @@ pub enum Kind {
     Segment,
 }
 
-/// The names that are not fields.
+/// Names that can be in the place of a field but are not fields.
 pub const NO_FIELDS: [&str; 3] = ["status", "group", "segment"];
 
 const fn plain(name: &'static str, test: &'static str, takes: Takes) -> Operator {
@@ -125,7 +125,7 @@ const DATE: [Operator; 10] = [
     NOT_NULL,
 ];
 
-/// The tests of a boolean have the value in their names; `is` represents both.
+/// The tests of a boolean have the value in their names; `is` stands for both `isTrue` and `isFalse`.
 const BOOLEAN: [Operator; 4] = [
     plain("=", "is", Takes::One),
     denied("!=", "is", Takes::One),
@@ -166,7 +166,7 @@ const GROUP: [Operator; 6] = [
 ];
 
 impl Kind {
-    /// Returns what a rule about that field is about, if there is one.
+    /// Returns the kind of a field, or `None` if there is no field with this name.
     pub fn of(name: &str, catalogue: &Catalogue) -> Option<Kind> {
         Some(match name {
             "status" => Kind::Status,
@@ -183,7 +183,7 @@ impl Kind {
         })
     }
 
-    /// The name of our node, which is that of the type too.
+    /// Returns the name of the node, which is also the name of the type.
     pub fn node_name(self) -> &'static str {
         match self {
             Kind::Text => "text",
@@ -197,7 +197,7 @@ impl Kind {
         }
     }
 
-    /// Lists the operators on it; of those with the same meaning, the one to be written first.
+    /// Lists the operators of this kind. Of operators with the same meaning, the first one is written.
     pub fn operators(self) -> &'static [Operator] {
         match self {
             Kind::Text => &TEXT,

@@ -1,4 +1,4 @@
-//! Reading a single rule of react-querybuilder.
+//! Reads a single rule of react-querybuilder.
 
 use super::operator::{Kind, NO_FIELDS, Operator, Takes};
 use super::{Reader, present};
@@ -13,7 +13,7 @@ use crate::report::Report;
 use serde_json::{Map, Number, Value, json};
 
 impl Reader<'_> {
-    /// Reads a rule to one of our nodes.
+    /// Maps a rule to a node.
     pub(super) fn read_rule(&mut self, rule: &Map<String, Value>, path: &str) -> Option<Value> {
         self.check_extras(rule, path);
         let field = self.name(rule, "field", path);
@@ -26,7 +26,7 @@ impl Reader<'_> {
         Some(node(field, kind, operator, wanted))
     }
 
-    /// Refuses what would change the meaning of a rule and has no counterpart.
+    /// Reports keys that would change the meaning of a rule and have no counterpart.
     fn check_extras(&mut self, rule: &Map<String, Value>, path: &str) {
         if let Some(source) = present(rule, "valueSource").filter(|source| *source != "value") {
             let found = shorten(&source.to_string());
@@ -109,7 +109,7 @@ impl Reader<'_> {
         operator
     }
 
-    /// Reads the value that an operator takes to that which its test takes.
+    /// Maps the value of an operator to the value of its test.
     fn wanted(
         &mut self,
         value: &Value,
@@ -281,7 +281,8 @@ impl Reader<'_> {
     }
 }
 
-/// Returns our node for a rule: the positive test, its negative where it has one, or a denial of it.
+/// Returns the node for a rule: the test, its opposite if the operator is negated and the test has one, or else a `not`
+/// node.
 fn node(field: &str, kind: Kind, operator: &Operator, wanted: Value) -> Value {
     let (mut test, mut wanted) = (operator.test, wanted);
     if kind == Kind::Boolean && operator.takes == Takes::One {
@@ -291,7 +292,7 @@ fn node(field: &str, kind: Kind, operator: &Operator, wanted: Value) -> Value {
         };
         wanted = Value::Bool(true);
     }
-    // Whether a value is set has been turned round already.
+    // `Reader::wanted` has already applied the negation to `isSet`.
     let is_denied = operator.negated && operator.takes != Takes::Nothing;
     let opposite = kind.opposite(test).filter(|_| is_denied);
     let test = json!({ opposite.unwrap_or(test): wanted });
@@ -308,7 +309,7 @@ fn node(field: &str, kind: Kind, operator: &Operator, wanted: Value) -> Value {
     }
 }
 
-/// Splits a text at its commas, except those after a backslash. Blank parts are left out.
+/// Splits a text at its commas, except commas after a backslash. Blank parts are left out.
 fn split_at_commas(text: &str) -> Vec<Value> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars().peekable();
@@ -337,7 +338,7 @@ fn read_number(text: &str) -> Option<Result<Number, String>> {
     Some(check_digits(text, double).map(|()| number))
 }
 
-/// Whether the first of two values of the same kind is the greater.
+/// Returns whether the first of two values of the same kind is the greater one.
 fn is_reversed(from: &Value, to: &Value) -> bool {
     match (from, to) {
         (Value::String(from), Value::String(to)) => {
@@ -351,7 +352,7 @@ fn is_reversed(from: &Value, to: &Value) -> bool {
     }
 }
 
-/// Says how a wall-clock time becomes an instant, if the text is one.
+/// Returns a hint to add an offset, if the text is a date-time without one.
 fn with_offset(text: &str) -> Option<String> {
     let text = text.trim();
     let completed = [format!("{text}Z"), format!("{text}:00Z")];

@@ -1,4 +1,4 @@
-//! From a rule to a query of react-querybuilder.
+//! Maps a rule to a query of react-querybuilder.
 
 use super::operator::Kind;
 use crate::condition::{
@@ -11,12 +11,14 @@ use crate::problem::{Code, Problem, Problems};
 use crate::words::date;
 use serde_json::{Value, json};
 
-/// Maps a rule to a query of react-querybuilder, a group with a combinator; read back, it is the same rule.
+/// Maps a rule to a query of react-querybuilder, which is a group with a combinator. Read back, the query means the
+/// same.
 ///
 /// # Errors
-/// Every part of the rule that has no counterpart there, with its path in the rule: events, shares, locations,
-/// relative dates and anniversaries, regular expressions, letter case, sizes of lists, when subscribers were added to a
-/// group, and past memberships of segments. Nothing is mapped then, since the rest would mean something else.
+/// Fails with a problem for every part of the rule that has no counterpart in react-querybuilder, with its path in the
+/// rule: events, shares, locations, relative dates and anniversaries, regular expressions, letter case, sizes of lists,
+/// when subscribers were added to a group, when they joined a segment, and past memberships of segments. Nothing is
+/// mapped then, because the rest would mean something else.
 pub fn to_query_builder(node: &Node) -> Result<Value, Vec<Problem>> {
     let mut writer = Writer {
         problems: Problems::default(),
@@ -33,7 +35,7 @@ struct Writer {
     problems: Problems,
 }
 
-/// A test as react-querybuilder could have it.
+/// A test that react-querybuilder may have an operator for.
 struct Test {
     name: &'static str,
     value: Value,
@@ -75,7 +77,7 @@ impl Writer {
             Node::All(children) => self.write_group(children, ("all", "and"), negated, path),
             Node::Any(children) => self.write_group(children, ("any", "or"), negated, path),
             Node::Not(inner) => self.write_node(inner, !negated, &child(path, "not")),
-            // An empty group matches all subscribers. To deny it, the group around it is denied.
+            // An empty group matches all subscribers. To negate it, the group around it is negated.
             Node::Everyone if negated => group("and", vec![group("and", vec![], false)], true),
             Node::Everyone => group("and", vec![], false),
             Node::Condition(condition) => self
@@ -118,7 +120,7 @@ impl Writer {
             Condition::Number { field, test } => {
                 self.write_test(field, Kind::Number, number_test(test), negated, path)
             }
-            // Days and instants have the same operators.
+            // Days and date-times have the same operators.
             Condition::Date { field, test } => {
                 self.write_test(field, Kind::Instant, date_test(test), negated, path)
             }
@@ -171,7 +173,7 @@ impl Writer {
         }
     }
 
-    /// Writes a test, or reports the one that has no counterpart.
+    /// Writes a test, or reports that it has no counterpart.
     fn write_test(
         &mut self,
         field: &str,
@@ -214,7 +216,7 @@ fn group(combinator: &str, rules: Vec<Value>, is_denied: bool) -> Value {
     }
 }
 
-/// Returns the rule for a test or its opposite: a negative operator where there is one, or else a denied group.
+/// Returns the rule for a test or its opposite: a negative operator if there is one, or else a negated group.
 fn rule(field: &str, kind: Kind, test: Test, negated: bool) -> Value {
     let negated = test.negated != negated;
     let mut operators = kind
@@ -252,7 +254,7 @@ fn every(field: &str, operator: &str, values: &[String], negated: bool) -> Value
     group("and", rules.collect(), negated)
 }
 
-/// Returns the test, or the name of one that has no counterpart.
+/// Returns the test, or its name if it has no counterpart.
 fn text_test(test: &TextTest) -> Result<Test, &'static str> {
     Ok(match test {
         TextTest::Equals(text) => Test::new("equals", json!(text)),
@@ -330,7 +332,7 @@ fn list_test(test: &ListTest) -> Result<Test, &'static str> {
     })
 }
 
-/// Returns a number as people write it, without a decimal point where it is whole.
+/// Returns a number, without a decimal point if it is whole.
 fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() < EXACT {

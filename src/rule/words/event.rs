@@ -1,4 +1,4 @@
-//! What people did, in English.
+//! Conditions on events, in English.
 
 use super::phrase::{Phrase, say_date_test, say_number_test, say_test};
 use super::{
@@ -8,7 +8,7 @@ use crate::condition::{
     Condition, EventCondition, InstantMeasure, Measure, NumberMeasure, NumberTest, TimeWindow,
 };
 
-/// Says what people did, or what they did not.
+/// Describes a condition on events, or its opposite.
 pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
     let events = say_events(event, "events");
     match &event.measure {
@@ -57,7 +57,7 @@ pub fn say_event(event: &EventCondition, negated: bool) -> Phrase {
     }
 }
 
-/// Returns the property that a measure is computed of, to be written before the test.
+/// Returns the property that a measure is computed from, to be written before the test.
 fn say_property(event: &EventCondition) -> String {
     let property = event.of.as_ref();
     property.map_or_else(String::new, |of| format!("of property {} ", name(of)))
@@ -71,7 +71,7 @@ fn zero_note(test: &NumberTest, negated: bool) -> &'static str {
     }
 }
 
-/// Says a measure that is missing where there is nothing to measure.
+/// Describes a measure that is missing if there is nothing to measure.
 fn say_result(
     events: &str,
     measure: &str,
@@ -95,7 +95,7 @@ fn say_result(
     Phrase::new(format!("whose {events} have {said}"), wanted)
 }
 
-/// Says which events count.
+/// Describes which events count.
 fn say_events(event: &EventCondition, word: &str) -> String {
     let mut said = format!("{} {word}", one_of(&quotes(&event.names)));
     if !event.filters.is_empty() {

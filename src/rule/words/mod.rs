@@ -1,4 +1,4 @@
-//! The small words that rules are said with: quoted texts, lists, numbers, periods, days.
+//! Small parts of the English description of rules: quoted texts, lists, numbers, periods and days.
 
 pub(crate) mod event;
 pub(crate) mod outline;
@@ -12,7 +12,7 @@ use super::literal::{DateLiteral, Period, Unit};
 use super::problem::shorten;
 use chrono::{Datelike, SecondsFormat};
 
-/// How many values of a list are said; of the others only how many they are.
+/// How many values of a list are named. The others are only counted.
 const MANY: usize = 5;
 
 /// Returns a text in quotes, on one line and not too long.
@@ -39,12 +39,12 @@ pub fn name(text: &str) -> String {
     }
 }
 
-/// Returns `a`, `a or b`, `a, b or c`; of a long list the first, and how many others there are.
+/// Returns `a`, `a or b`, `a, b or c`. A long list is cut to its first values and the number of the others.
 pub fn one_of(values: &[String]) -> String {
     joined(values, "or", "or one of")
 }
 
-/// The same with `and`.
+/// Like [`one_of`], with `and`.
 pub fn each_of(values: &[String]) -> String {
     joined(values, "and", "and")
 }
@@ -63,7 +63,7 @@ fn joined(values: &[String], word: &str, word_for_others: &str) -> String {
     }
 }
 
-/// Joins clauses so that it is plain where each ends.
+/// Joins clauses so that it is clear where each one ends.
 pub fn join_clauses(clauses: &[String], word: &str) -> String {
     let has_parts = |clause: &String| clause.contains(" or ") || clause.contains(", ");
     match clauses {
@@ -90,7 +90,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Returns a number of things, with separators between thousands.
+/// Formats a number of things, with separators between thousands.
 pub fn count(value: f64) -> String {
     grouped(&number(value))
 }
@@ -104,7 +104,7 @@ pub fn period(period: Period) -> String {
     }
 }
 
-/// The same where only the last or the next one is meant: `day` or `90 days`.
+/// Returns the period as it follows "the last" or "the next": `day` or `90 days`.
 pub fn span(of: Period) -> String {
     match of.amount {
         1 => unit(of.unit).to_owned(),
@@ -112,7 +112,7 @@ pub fn span(of: Period) -> String {
     }
 }
 
-/// Returns a stretch of time before now, such as `60 to 30 days ago` or `2 months to 30 days ago`.
+/// Returns a range of time before now, such as `60 to 30 days ago` or `2 months to 30 days ago`.
 pub fn ago(start: Period, word: &str, end: Period) -> String {
     if start.unit == end.unit && start.amount != 1 {
         let start = grouped(&start.amount.to_string());
@@ -121,7 +121,8 @@ pub fn ago(start: Period, word: &str, end: Period) -> String {
     format!("{} {word} {} ago", period(start), period(end))
 }
 
-/// Returns a calendar period after a preposition, which "yesterday" has only where it follows a noun.
+/// Returns a calendar period with its preposition. A single day has no "in": "in the next calendar week", but
+/// "yesterday".
 pub fn calendar_period(period: CalendarPeriod, preposition: &str) -> String {
     match period.words() {
         words if period.is_day() && preposition == "in" => words.to_owned(),
@@ -139,7 +140,7 @@ fn unit(unit: Unit) -> &'static str {
     }
 }
 
-/// Returns a day or an instant in ISO 8601, which reads the same everywhere.
+/// Returns a day or a date-time in ISO 8601, which is understood everywhere.
 pub fn date(literal: DateLiteral) -> String {
     match literal {
         DateLiteral::Day(day) => format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day()),
@@ -167,7 +168,7 @@ pub fn month(month: u32) -> &'static str {
     NAMES.get(position).unwrap_or(&"no month")
 }
 
-/// Returns a window of time as it follows what happened in it; nothing for all time.
+/// Returns the words for a window of time, to follow what happened in it. Returns `None` for all time.
 pub fn window(window: TimeWindow, within: &str) -> Option<String> {
     Some(match window {
         TimeWindow::AllTime => return None,
@@ -180,7 +181,7 @@ pub fn window(window: TimeWindow, within: &str) -> Option<String> {
     })
 }
 
-/// Returns what a number must be, or what it must not be; nothing for whether it is set.
+/// Returns what a number must be or, if negated, must not be. Returns an empty text for `isSet`.
 pub fn amount(test: &NumberTest, negated: bool) -> String {
     let number = |value: &f64| number(*value);
     let plain = match test {
@@ -205,7 +206,7 @@ pub fn amount(test: &NumberTest, negated: bool) -> String {
     }
 }
 
-/// Returns `"a" or "b"`, negated `none of "a" and "b"`, or `not "a"` where there is only one.
+/// Returns `"a" or "b"`. If negated, returns `none of "a" and "b"`, or `not "a"` for a single value.
 pub fn none_or_one(values: impl Iterator<Item = String>, negated: bool) -> String {
     let values: Vec<String> = values.collect();
     match (values.as_slice(), negated) {
@@ -215,7 +216,7 @@ pub fn none_or_one(values: impl Iterator<Item = String>, negated: bool) -> Strin
     }
 }
 
-/// Returns the same as it follows `have a sum`, such as `of at least 3` or `other than 3`.
+/// Like [`amount`], to follow `have a sum`: `of at least 3` or `other than 3`.
 pub fn measured(test: &NumberTest, negated: bool) -> String {
     match test {
         NumberTest::Between(..) => amount(test, negated),
@@ -260,13 +261,13 @@ pub fn how_many(test: &NumberTest, negated: bool) -> (String, bool) {
     }
 }
 
-/// The same followed by the word for the things.
+/// Like [`how_many`], followed by the word for the things.
 pub fn things(test: &NumberTest, negated: bool, one: &str, several: &str) -> String {
     let (quantity, is_one) = how_many(test, negated);
     format!("{quantity} {}", if is_one { one } else { several })
 }
 
-/// Whether zero passes a test, so that those who have nothing are included.
+/// Returns whether zero passes a test, so that subscribers without events or items are included.
 pub fn accepts_zero(test: &NumberTest, negated: bool) -> bool {
     let passes = match test {
         NumberTest::Equals(value) => *value == 0.0,

@@ -1,4 +1,4 @@
-//! A rule as a flat list of its nodes, each with a few words: what a view of it as a tree shows.
+//! A rule as a flat list of its nodes, each described in a few words, for a tree view.
 
 use super::sentence::say_condition;
 use crate::condition::Condition;
@@ -9,20 +9,21 @@ use crate::path::{child, element};
 /// A node of a rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeText {
-    /// Its place in the rule, as in problems.
+    /// Its path in the rule, as in problems.
     pub path: String,
-    /// The index of the node above it; none for the root.
+    /// The index of its parent; `None` for the root.
     pub parent: Option<usize>,
     /// What kind of node it is.
     pub kind: NodeName,
-    /// What it says in a few words, such as `country is "LT", "LV" or "EE"`.
+    /// Its description in a few words, such as `country is "LT", "LV" or "EE"`.
     pub text: String,
-    /// What must be found, to be shown beside what was, such as `"LT", "LV" or "EE"`. `None` if the node is logic.
+    /// The expected value, to be shown beside the actual one, such as `"LT", "LV" or "EE"`. `None` if the node is
+    /// logic.
     pub wanted: Option<String>,
 }
 
 impl NodeName {
-    /// The kind of a node.
+    /// Returns the kind of a node.
     pub fn of(node: &Node) -> NodeName {
         match node {
             Node::All(_) => NodeName::All,

@@ -1,4 +1,4 @@
-//! A condition in English: as a clause of a sentence, as a line of a tree, and only what it wants.
+//! A condition in English: as a clause of a sentence, as a line of a tree, and as the expected value alone.
 
 use super::{
     accepts_zero, ago, amount, calendar_period, date, each_of, month, none_or_one, number, one_of,
@@ -8,27 +8,27 @@ use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, LocationTest, NumberTest, Quantifier, TextTest,
 };
 
-/// What a condition says.
+/// The description of a condition.
 pub struct Phrase {
     /// As a clause after "subscribers", such as `whose country is "LT"`.
     pub clause: String,
-    /// What must be found, to be shown beside what was: `"LT"`.
+    /// The expected value, to be shown beside the actual one: `"LT"`.
     pub wanted: String,
 }
 
 impl Phrase {
-    /// A clause, and what it wants.
+    /// Makes a phrase of a clause and the expected value.
     pub fn new(clause: String, wanted: String) -> Phrase {
         Phrase { clause, wanted }
     }
 
-    /// A phrase about the value of a subject: `said` follows its name.
+    /// Makes a phrase about the value of a subject: `said` follows its name.
     pub fn of_value(subject: &str, said: &str) -> Phrase {
         let wanted = said.strip_prefix("is ").unwrap_or(said).to_owned();
         Phrase::new(format!("whose {subject} {said}"), wanted)
     }
 
-    /// The clause without the words that lead it in, for a line of a tree.
+    /// Returns the clause without its leading words, for a line of a tree.
     pub fn into_text(self) -> String {
         if let Some(rest) = self.clause.strip_prefix("who do not have ") {
             return format!("not {rest}");
@@ -41,7 +41,7 @@ impl Phrase {
     }
 }
 
-/// Says a test of something that has a value, or may have one.
+/// Describes a test of a field or a property. `may_be_missing` says whether the value can be missing.
 pub fn say_test(
     condition: &Condition,
     subject: &str,
@@ -122,7 +122,7 @@ fn say_text_test(test: &TextTest, may_be_missing: bool, negated: bool) -> String
     }
 }
 
-/// Returns the verb with its object, and the same denied.
+/// Returns the verb with its object, and the same negated.
 fn say_verb(does: &str, to_do: &str, object: &str) -> (String, String) {
     (
         format!("{does} {object}"),
@@ -130,7 +130,7 @@ fn say_verb(does: &str, to_do: &str, object: &str) -> (String, String) {
     )
 }
 
-/// Says a test of a number after the name of what it is.
+/// Describes a test of a number, to follow the name of the number.
 pub fn say_number_test(test: &NumberTest, negated: bool) -> String {
     match test {
         NumberTest::IsSet(wanted) => say_set(*wanted != negated),
@@ -140,7 +140,7 @@ pub fn say_number_test(test: &NumberTest, negated: bool) -> String {
     }
 }
 
-/// Says a test of a day or an instant after the name of what it is.
+/// Describes a test of a day or a date-time, to follow its name.
 pub fn say_date_test(test: &DateTest, may_be_missing: bool, negated: bool) -> String {
     let (positive, negative) = match test {
         DateTest::IsSet(wanted) => return say_set(*wanted != negated),
@@ -250,7 +250,7 @@ pub fn say_location(test: &LocationTest, negated: bool) -> Phrase {
     }
 }
 
-/// Says who is in a group or in a segment.
+/// Describes membership of groups or segments.
 pub fn say_membership(
     what: &str,
     quantifier: Quantifier,
@@ -259,7 +259,8 @@ pub fn say_membership(
     negated: bool,
 ) -> Phrase {
     let listed = quotes(keys);
-    // A window in parentheses after a negated membership must not read like a remark about those who are not members.
+    // After a negated membership, a window in parentheses must not read like a remark about the subscribers who are not
+    // members.
     if negated && !added.is_empty() {
         let inside = say_membership(what, quantifier, keys, added, false).wanted;
         let wanted = format!("not among those {inside}");
@@ -279,7 +280,7 @@ pub fn say_membership(
     Phrase::new(format!("who are {wanted}"), wanted)
 }
 
-/// Says who is or was in a segment.
+/// Describes past or present membership of segments.
 pub fn say_past_membership(
     quantifier: Quantifier,
     keys: &[String],

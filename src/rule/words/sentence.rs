@@ -6,10 +6,10 @@ use super::{name, none_or_one, number, quote, window};
 use crate::condition::Condition;
 use crate::field::find_label;
 
-/// The fields that every subscriber has a value of.
+/// The fields that always have a value.
 const NEVER_MISSING: [&str; 4] = ["email", "email.domain", "createdAt", "updatedAt"];
 
-/// Says a condition, or its complement among all subscribers.
+/// Describes a condition, or its complement among all subscribers.
 pub fn say_condition(condition: &Condition, negated: bool) -> Phrase {
     match condition {
         Condition::Status { any_of } => {

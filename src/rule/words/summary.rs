@@ -1,16 +1,15 @@
 //! A rule as one English sentence.
 //!
-//! It is made of what was written, with names and keys as they were, and means exactly the same: a negative test says
-//! that those without a value are included, and groups within groups are in parentheses.
+//! The sentence uses the names and keys of the rule and means exactly the same. A negative test says that subscribers
+//! without a value are included, and nested groups are in parentheses.
 
 use super::join_clauses;
 use super::sentence::say_condition;
 use crate::node::Node;
 
-/// Says a rule in one sentence, such as `Subscribers whose country is "LT", and who are not in the group "staff".`
+/// Describes a rule in one sentence, such as `Subscribers whose country is "LT", and who are not in the group "staff".`
 ///
-/// Of a long list of values, it names the first five and says how many others there are. Long texts are cut, with an
-/// ellipsis.
+/// A long list of values is cut to the first five and the number of the others. Long texts are cut, with an ellipsis.
 pub fn summarize(node: &Node) -> String {
     match simplify(node, false) {
         (Node::Everyone, false) => "All subscribers.".to_owned(),
@@ -29,7 +28,7 @@ pub fn summarize(node: &Node) -> String {
     }
 }
 
-/// Looks through denials and through groups of one; returns what is inside, and whether it is denied.
+/// Unwraps `not` nodes and groups of one. Returns the node inside, and whether it is negated.
 fn simplify(node: &Node, negated: bool) -> (&Node, bool) {
     match node {
         Node::Not(inner) => simplify(inner, !negated),

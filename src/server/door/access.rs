@@ -23,8 +23,8 @@ use actix_web::{HttpMessage, HttpResponse, web};
 const CROSS_SITE: &str = "requests from pages of other sites are refused; \
     copy the address into a new tab, or allow the origin with --allow-origin";
 
-/// Refuses requests to another name than a loopback one while no key is asked for: a page whose name was pointed here
-/// must not reach what is open to this machine. Where a key is asked for, the key is what counts.
+/// Refuses requests whose host is not a loopback name, as long as no key is needed. Otherwise a page whose name
+/// resolves to this machine (DNS rebinding) could use the open API. Once a key is needed, the key protects the API.
 pub async fn check_host<B: MessageBody + 'static>(
     state: web::Data<State>,
     request: ServiceRequest,
@@ -44,18 +44,18 @@ fn refuse_host(host: &str) -> HttpResponse {
     refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message)
 }
 
-/// Lets a request to the API through with its [`Caller`], or refuses it. A WebSocket without a key and without a session
-/// goes on without a caller: its key comes with the first message.
+/// Admits a request to the API and attaches its [`Caller`], or refuses it. A WebSocket without a key and without a
+/// session passes without a caller: its key comes with the first message.
 pub async fn admit<B: MessageBody + 'static>(
     state: web::Data<State>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> actix_web::Result<ServiceResponse<EitherBody<B>>> {
     let presented = request.headers().get(header::AUTHORIZATION);
-    // A header that is not text is not a key either.
+    // A header that is not text counts as an invalid key.
     let presented = presented.map(|value| value.to_str().unwrap_or_default().to_owned());
     let strange_host = find_strange_host(request.request());
-    // A key that comes itself is what counts.
+    // The header wins over the cookie.
     let cookie = match presented {
         Some(_) => Cookie::Missing,
         None => cookie::find(request.request()),
@@ -69,12 +69,12 @@ pub async fn admit<B: MessageBody + 'static>(
         }
     };
     match admitted {
-        // The last key may have been forgotten since the host was looked at.
+        // The last key may have been deleted since the host was checked.
         Ok(access) if access.key_id.is_none() && strange_host.is_some() => {
             let refused = refuse_host(&strange_host.unwrap_or_default());
             return Ok(request.into_response(refused).map_into_right_body());
         }
-        // With an API key a page of another site would have to ask first, which is refused.
+        // With an API key, a page of another site would need a preflight request, which is refused.
         Ok(access) if access.key_id.is_none() && state.gate.is_cross_site(request.headers()) => {
             let refused = refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, CROSS_SITE);
             return Ok(request.into_response(refused).map_into_right_body());
@@ -99,10 +99,10 @@ pub async fn admit<B: MessageBody + 'static>(
     Ok(next.call(request).await?.map_into_left_body())
 }
 
-/// What a file, sent or fetched, takes off the budget of a client.
+/// The cost of an upload or a download.
 const FILE_COST: u32 = 1_000;
 
-/// Lets a request for a file through that [`admit`] has let in, if the caller may read.
+/// Admits a request for a file if the caller that [`admit`] found has the scope READ.
 pub async fn admit_reader<B: MessageBody + 'static>(
     state: web::Data<State>,
     caller: web::ReqData<Caller>,
@@ -112,7 +112,7 @@ pub async fn admit_reader<B: MessageBody + 'static>(
     admit_to_files(&state, &caller, Scope::Read, request, next).await
 }
 
-/// Lets a request with a file through that [`admit`] has let in, if the caller may write.
+/// Admits a request with a file if the caller that [`admit`] found has the scope WRITE.
 pub async fn admit_writer<B: MessageBody + 'static>(
     state: web::Data<State>,
     caller: web::ReqData<Caller>,
@@ -122,7 +122,8 @@ pub async fn admit_writer<B: MessageBody + 'static>(
     admit_to_files(&state, &caller, Scope::Write, request, next).await
 }
 
-/// A transfer is aborted when the key is no longer valid, or when the client sends too slowly.
+/// Admits a transfer if the caller has the scope and enough budget. It is aborted when the key is no longer valid, or
+/// when the client sends too slowly.
 async fn admit_to_files<B: MessageBody + 'static>(
     state: &web::Data<State>,
     caller: &Caller,
@@ -147,7 +148,7 @@ async fn admit_to_files<B: MessageBody + 'static>(
         let is_file = response.status().is_success();
         return Ok(response.map_body(|_, body| match is_file {
             true => GuardedBody::new(body, standing).boxed(),
-            // A refusal holds nothing that needs a key.
+            // A refusal contains nothing that needs a key.
             false => body.boxed(),
         }));
     };

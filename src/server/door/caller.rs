@@ -6,7 +6,7 @@ use crate::graphql::{Asking, Way};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-/// Whose budget and whose sockets something counts for.
+/// The client whose budget and sockets a request counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
     /// The clients with this key.
@@ -15,8 +15,8 @@ pub enum Client {
     Peer(IpAddr),
 }
 
-/// Who asks. The middleware [`admit`] leaves it with every request to the API that it lets through; handlers take it as
-/// `ReqData<Caller>`.
+/// The caller of a request. The middleware [`admit`] attaches it to every request to the API that it admits; handlers
+/// take it as `ReqData<Caller>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     /// What the caller may do.
@@ -26,7 +26,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Returns how the caller asks in a request of that name.
+    /// Returns the caller as the API needs it: with the id of the request and the operations that the request may have.
     pub fn asking(&self, way: Way, request_id: &Arc<str>) -> Asking {
         Asking {
             way,
@@ -36,7 +36,7 @@ impl Caller {
         }
     }
 
-    /// Returns who asks in a request, and from where, for the audit log.
+    /// Returns the actor and the address of a request, for the audit log.
     pub fn origin(&self, request_id: Arc<str>) -> Origin {
         Origin {
             actor: Actor::of(&self.access),
@@ -45,16 +45,16 @@ impl Caller {
         }
     }
 
-    /// Returns whose budget this counts for: the key's, or without one the address's.
+    /// Returns the client whose budget the request counts for: the API key, or the address if there is no key.
     pub fn client(&self) -> Client {
         let key = self.access.key_id.map(Client::Key);
         key.unwrap_or(Client::Peer(self.peer))
     }
 }
 
-/// Returns where a connection comes from.
+/// Returns the IP address that a connection comes from.
 pub fn peer(address: Option<SocketAddr>) -> IpAddr {
     let ip = address.map(|address| address.ip().to_canonical());
-    // Connections over TCP always have one.
+    // Connections over TCP always have an address.
     ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

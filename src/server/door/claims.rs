@@ -1,10 +1,10 @@
-//! Which uploads and exports run: a limited number at a time, and one upload for each import.
+//! The running uploads: a limited number at a time, and one for each import.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The uploads that are under way.
+/// The running uploads.
 pub struct Uploads {
     free: Arc<Semaphore>,
     claimed: Arc<Mutex<HashSet<i64>>>,
@@ -13,13 +13,13 @@ pub struct Uploads {
 /// Why an upload cannot begin.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Busy {
-    /// Another one for the same import is under way.
+    /// Another upload for the same import is running.
     SameImport,
-    /// As many are under way as are allowed.
+    /// As many uploads are running as are allowed.
     Full,
 }
 
-/// The right to upload the file of an import; given back when it is dropped.
+/// The permit to upload the file of an import. Dropping it frees the permit.
 pub struct Claim {
     import: i64,
     claimed: Arc<Mutex<HashSet<i64>>>,
@@ -27,7 +27,7 @@ pub struct Claim {
 }
 
 impl Uploads {
-    /// Allows this many at a time.
+    /// Allows this many uploads at a time.
     pub fn new(at_once: u32) -> Uploads {
         Uploads {
             free: Arc::new(Semaphore::new(at_once as usize)),

@@ -1,7 +1,7 @@
 //! The cookie of a session: when it counts, and how it is set.
 //!
-//! Browsers send cookies along with requests that pages of other sites make. Three things together keep such requests
-//! out: `SameSite=Strict`, the origin that the browser states, and a body or header that a page of another site can send
+//! Browsers also send cookies with requests that pages of other sites make. Three checks together refuse such requests:
+//! `SameSite=Strict`, the origin that the browser states, and a body or header that a page of another site can send
 //! only after a preflight request, which is refused.
 
 use super::host::{find_host, is_loopback_name};
@@ -26,14 +26,14 @@ const OF_PROXIES: [HeaderName; 4] = [
     header::X_FORWARDED_PROTO,
 ];
 
-/// Says why the cookie does not count.
+/// The message for a request whose cookie does not count.
 pub const FOREIGN: &str = "the cookie of a session counts only for pages of this server, with a JSON body or the header \
     X-Rollcall-Console; programs send the header \"Authorization: Bearer rck_...\"";
 
-/// Says why no session is started over plain HTTP.
+/// The message for a page that cannot start a session because it came over plain HTTP.
 pub const IN_THE_CLEAR: &str = "expected https, or http on a loopback name such as localhost: browsers keep the cookie of a session only then";
 
-/// What a request brings as cookie of a session.
+/// The session cookie of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cookie {
     /// No such cookie.
@@ -47,9 +47,9 @@ pub enum Cookie {
 /// The names that the cookie may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// For https. Browsers accept the prefix from no other host and not over plain HTTP.
+    /// For https. Browsers accept a cookie with the prefix `__Host-` only over https, and only from the host itself.
     Secure,
-    /// For http on this machine, where some browsers keep no secure cookies.
+    /// For http on this machine, where some browsers do not store secure cookies.
     Plain,
 }
 
@@ -61,7 +61,7 @@ impl Name {
         }
     }
 
-    /// Returns the name that this one is not.
+    /// Returns the other name.
     pub fn other(self) -> Name {
         match self {
             Name::Secure => Name::Plain,
@@ -86,7 +86,7 @@ impl Name {
         HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
     }
 
-    /// Chooses the name for the page that signs in; `None` if the browser would not keep a cookie.
+    /// Returns the name for the page that signs in, or `None` if the browser would not store a cookie.
     pub fn choose(request: &HttpRequest) -> Option<Name> {
         let host = find_host(request).unwrap_or_default();
         match find_origin(request.headers()) {
@@ -98,7 +98,7 @@ impl Name {
     }
 }
 
-/// Finds the cookie of a session in a request and whether it counts.
+/// Finds the session cookie of a request, and decides whether it counts.
 pub fn find(request: &HttpRequest) -> Cookie {
     let headers = request.headers();
     let host = find_host(request).unwrap_or_default();
@@ -115,20 +115,21 @@ pub fn find(request: &HttpRequest) -> Cookie {
     }
 }
 
-/// Whether a page of this server makes a request, and one that a page of another site could not make.
+/// Returns whether a page of this server made the request, in a form that a page of another site cannot send.
 fn is_of_own_page(headers: &HeaderMap, host: &str) -> bool {
     let site = headers.get(SITE).map(HeaderValue::as_bytes);
     let is_origin_host =
         || find_origin(headers).is_some_and(|(_, name)| name.eq_ignore_ascii_case(host));
     let is_same_origin = site.map_or_else(is_origin_host, |site| site == b"same-origin");
     if is_upgrade(headers) {
-        // A page cannot choose the headers of a WebSocket, which needs no preflight either.
+        // A page cannot choose the headers of a WebSocket, and a WebSocket needs no preflight request. So the origin is
+        // checked.
         return is_same_origin && is_origin_host();
     }
     is_same_origin && (is_json(headers) || headers.contains_key(CONSOLE))
 }
 
-/// Whether a request comes from this machine over plain HTTP, as far as it says.
+/// Returns whether a request comes from this machine over plain HTTP, judged by its headers.
 fn is_direct(request: &HttpRequest, host: &str) -> bool {
     let headers = request.headers();
     let is_forwarded = OF_PROXIES.iter().any(|name| headers.contains_key(name));
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!(chosen(&[PUBLIC]), Some(Name::Secure));
         let secure = ("origin", "https://crm.example.com");
         assert_eq!(chosen(&[PUBLIC, secure]), Some(Name::Secure));
-        // A proxy that names the server as it reaches it.
+        // A proxy that sends as `Host` the address by which it reaches the server.
         assert_eq!(chosen(&[HOST, secure]), Some(Name::Secure));
         let forwarded = ("x-forwarded-proto", "https");
         assert_eq!(chosen(&[HOST, forwarded]), Some(Name::Secure));

@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderMap};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What decides which requests are admitted, and to what.
+/// Decides which requests are admitted, and holds the limits of clients.
 pub struct Gate {
     /// The keys.
     pub keys: Arc<Keys>,
@@ -19,7 +19,7 @@ pub struct Gate {
     pub limiter: Limiter,
     /// The sockets that are open.
     pub seats: Arc<Seats>,
-    /// The uploads that are under way.
+    /// The running uploads.
     pub uploads: Uploads,
     /// A permit for each export that may still begin.
     pub exports: Arc<Semaphore>,
@@ -49,8 +49,8 @@ impl Gate {
         })
     }
 
-    /// Returns the origin of a page that may not open sockets. Browsers let every page open them to anywhere, and only
-    /// state where the page is from. Programs state nothing.
+    /// Returns the origin of the request if its pages may not open sockets. Browsers let every page open sockets to any
+    /// server, and only state the origin of the page. Programs state none.
     pub fn find_foreign_origin(&self, headers: &HeaderMap) -> Option<String> {
         let origin = headers.get(header::ORIGIN)?;
         let origin = String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase();
@@ -65,8 +65,8 @@ impl Gate {
         (!is_ours).then_some(origin)
     }
 
-    /// Whether a page of another site sends this, and not one of an allowed origin. Browsers always say so; programs
-    /// do not. Pages of other ports of this machine are of the same site.
+    /// Returns whether a page of another site sent the request, except pages of an allowed origin. Browsers always
+    /// state the site; programs do not. Pages on other ports of this machine belong to the same site.
     pub fn is_cross_site(&self, headers: &HeaderMap) -> bool {
         let site = headers.get("sec-fetch-site");
         let is_cross_site = site.is_some_and(|site| site.as_bytes() == b"cross-site");

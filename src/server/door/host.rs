@@ -4,13 +4,13 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use std::net::IpAddr;
 
-/// Returns what the client calls this server if that is no loopback name. Browsers always say; what proxies put into
-/// headers of their own does not count, since the page that this is about could write them too.
+/// Returns the host by which the client addresses this server, if it is not a loopback name. Browsers always send the
+/// host. Headers of proxies are ignored, because a hostile page could send them too.
 pub fn find_strange_host(request: &HttpRequest) -> Option<String> {
     find_host(request).filter(|host| !is_loopback_name(host))
 }
 
-/// Returns what the client calls this server, with the port if it says one.
+/// Returns the host by which the client addresses this server, with the port if there is one.
 pub fn find_host(request: &HttpRequest) -> Option<String> {
     match request.uri().authority() {
         Some(authority) => Some(authority.as_str().to_owned()),
@@ -21,7 +21,7 @@ pub fn find_host(request: &HttpRequest) -> Option<String> {
     }
 }
 
-/// Whether a host, with or without a port, is this machine.
+/// Returns whether a host, with or without a port, is a loopback name.
 pub fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -1,9 +1,9 @@
-//! API keys and sessions as a server checks them. All of them are in memory. They are loaded again when a request comes and
-//! the last load is more than a second ago, and every two seconds while sockets are open.
+//! API keys and sessions, which a server checks in memory. They are loaded again if a request comes more than a second
+//! after the last load, and every two seconds while sockets are open.
 //!
-//! So no request costs a statement, whatever key it comes with, and a key that was revoked anywhere is worthless here
-//! soon after. A key that is not known may have been made since: it waits for the next look, which many wait for
-//! together and which comes at most ten times a second. So long a stranger waits to be refused.
+//! So a request costs no statement, whatever key it has, and a key that was revoked on any server is soon refused here.
+//! An unknown key may have been made since the last load, so its request waits for the next load. All such requests
+//! share one load, at most ten times a second.
 
 use crate::app::App;
 use crate::audience::actor::Actor;
@@ -20,27 +20,27 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-/// For how long what was seen is as good as new.
+/// How long loaded keys count as recent.
 const RECENT: Duration = Duration::from_secs(1);
-/// For how long it counts when the database does not answer.
+/// How long loaded keys are used while the database does not answer.
 const STALE: Duration = Duration::from_secs(10);
-/// How long to wait for a look while what was seen counts.
+/// How long to wait for a load while the loaded keys may still be used.
 const BRIEF: Duration = Duration::from_secs(1);
-/// How long to wait for a look that a caller cannot do without.
+/// How long to wait for a load if the loaded keys do not suffice.
 const PATIENCE: Duration = Duration::from_secs(6);
-/// How soon after a look another may follow.
+/// The pause between two loads.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long between two looks for those whose sockets are open.
+/// How often the keys are loaded while sockets are open.
 const FOR_SOCKETS: Duration = Duration::from_secs(2);
-/// How long between two notes of the use of a key or session.
+/// How often the use of a key or session is recorded.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No key and no session, or one that is unknown or has ended. The client does not learn which.
+    /// No key and no session was given, or one that is unknown or has ended. The client does not learn which.
     Unauthenticated,
-    /// The keys cannot be looked up now.
+    /// The keys cannot be loaded now.
     Unavailable,
 }
 
@@ -53,14 +53,14 @@ pub struct Keys {
     uses: Mutex<Uses>,
 }
 
-/// What a look has seen.
+/// The result of a load.
 struct Seen {
     has_any: bool,
     ids: HashMap<Hash, i64>,
     keys: HashMap<i64, ApiKey>,
     session_ids: HashMap<Hash, i64>,
     sessions: HashMap<i64, Session>,
-    /// When the look began.
+    /// When the load began.
     at: Instant,
 }
 
@@ -112,7 +112,7 @@ impl Seen {
         })
     }
 
-    /// Whether the key of an access is usable, and its session if it has one.
+    /// Returns whether the key is usable, and the session if there is one.
     fn allows(&self, key_id: i64, session_id: Option<i64>, now: DateTime<Utc>) -> bool {
         let key = self.keys.get(&key_id);
         let session = session_id.map(|id| self.sessions.get(&id));
@@ -121,14 +121,14 @@ impl Seen {
     }
 }
 
-/// The looks that follow.
+/// Receives a notification for every load.
 pub struct Looks(watch::Receiver<Seen>);
 
 impl Looks {
-    /// Waits for the next one.
+    /// Waits for the next load.
     pub async fn next(&mut self) {
         if self.0.changed().await.is_err() {
-            // There will be none; a server without its keys has ended.
+            // The sender was dropped: the server has ended, and there are no more loads.
             std::future::pending::<()>().await;
         }
     }
@@ -144,7 +144,7 @@ enum Used {
 /// How many uses are remembered before those of more than a minute ago are forgotten.
 const MOST_USES: usize = 2 * MAX_KEYS;
 
-/// Which keys and sessions were used since that was noted in the database.
+/// The uses of keys and sessions, and which of them must still be recorded in the database.
 #[derive(Default)]
 struct Uses {
     noted: HashMap<Used, Instant>,
@@ -153,7 +153,8 @@ struct Uses {
 }
 
 impl Uses {
-    /// Adds a use to those that are due, unless one was noted within the minute. Returns whether it did.
+    /// Adds a use to those that must be recorded, unless one was recorded within the last minute. Returns whether it
+    /// was added.
     fn add(&mut self, used: Used) -> bool {
         let noted = self.noted.get(&used);
         if noted.is_some_and(|at| at.elapsed() < NOTE_EVERY) {
@@ -172,7 +173,7 @@ impl Uses {
 }
 
 impl Keys {
-    /// Looks for the first time.
+    /// Loads the keys for the first time.
     pub async fn open(app: &App, may_be_open: bool) -> Result<Keys, Error> {
         let keys = Keys {
             may_be_open,
@@ -184,14 +185,14 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Whether any key opens anything.
+    /// Returns whether any key is usable.
     pub fn has_usable(&self, now: DateTime<Utc>) -> bool {
         let seen = self.seen.borrow();
         seen.keys.values().any(|key| key.is_usable(now))
     }
 
-    /// Tells who comes with the value of a header `Authorization`, or without. A key that is refused is counted for the
-    /// audit log.
+    /// Returns the access for a value of the header `Authorization`, or for a request without that header. A refused
+    /// key is counted for the audit log.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -225,7 +226,8 @@ impl Keys {
         seen.keys.get(&key_id).map(|key| key.prefix.clone())
     }
 
-    /// Tells who comes with the token of a session, given by its hash; `None` is a text that cannot be a token.
+    /// Returns the access for the token of a session, given by its hash. `None` stands for a text that cannot be a
+    /// token.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -239,7 +241,7 @@ impl Keys {
             .await
     }
 
-    /// Finds an access in what was seen, or else in what the next look sees.
+    /// Finds an access in the loaded keys, or otherwise in the next load.
     async fn find_or_wait(
         &self,
         find: impl Fn(&Seen) -> Option<Access>,
@@ -257,15 +259,15 @@ impl Keys {
         Ok(access)
     }
 
-    /// Waits for a look that begins now or later.
+    /// Waits for a load that begins now or later.
     ///
     /// # Errors
-    /// [`Refusal::Unavailable`] if it does not come in time.
+    /// [`Refusal::Unavailable`] if the load does not end in time.
     pub async fn look_now(&self) -> Result<(), Refusal> {
         self.wait_for_look(Instant::now(), PATIENCE).await
     }
 
-    /// Whether a client that was admitted would be admitted again.
+    /// Returns whether an admitted client would be admitted again.
     pub fn still_admit(&self, access: &Access, now: DateTime<Utc>) -> bool {
         let seen = self.seen.borrow();
         match access.key_id {
@@ -274,13 +276,13 @@ impl Keys {
         }
     }
 
-    /// Whether a client that was admitted would be admitted again, by a recent look.
+    /// Returns whether an admitted client would be admitted again, by a recent load.
     pub async fn still_admit_now(&self, access: &Access, app: &App) -> bool {
         let looked = self.look_recently().await;
         looked.is_ok() && self.still_admit(access, app.now())
     }
 
-    /// Remembers that a key was used, and the session by which it came.
+    /// Remembers the use of a key, and of the session if the request came with one.
     pub fn note_use(&self, access: &Access) {
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         let used = [
@@ -296,19 +298,19 @@ impl Keys {
         }
     }
 
-    /// Returns a receiver that is notified of every look. While one exists, looks are made regularly.
+    /// Returns a receiver that is notified of every load. While a receiver exists, the keys are loaded regularly.
     pub fn listen(&self) -> Looks {
         let looks = Looks(self.seen.subscribe());
         self.asked.notify_one();
         looks
     }
 
-    /// Whether requests needed no key at the last look.
+    /// Returns whether requests needed no key at the last load.
     pub fn is_open(&self) -> bool {
         self.may_be_open && !self.seen.borrow().has_any
     }
 
-    /// Makes sure that what was seen is recent, or at least not stale where the database does not answer.
+    /// Makes sure that the loaded keys are recent, or at least not stale if the database does not answer.
     async fn look_recently(&self) -> Result<(), Refusal> {
         let age = self.seen.borrow().at.elapsed();
         if age <= RECENT {
@@ -318,12 +320,12 @@ impl Keys {
         if age > STALE {
             return self.wait_for_look(wanted, PATIENCE).await;
         }
-        // If no look ends in time, the result of the last one is used.
+        // If no load ends in time, the last one is used.
         let _ = self.wait_for_look(wanted, BRIEF).await;
         Ok(())
     }
 
-    /// Asks for a look and waits for one that began at that time or after it.
+    /// Requests a load, and waits for one that began at `wanted` or later.
     async fn wait_for_look(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
         let mut listener = self.seen.subscribe();
         self.asked.notify_one();
@@ -355,7 +357,7 @@ impl Keys {
     }
 }
 
-/// Looks up the keys whenever a caller asks, and regularly while there are receivers. Never returns.
+/// Loads the keys on request, and regularly while there are receivers. Never returns.
 pub async fn run(app: App, keys: Arc<Keys>) {
     loop {
         let has_sockets = keys.seen.receiver_count() > 0;
@@ -371,7 +373,7 @@ pub async fn run(app: App, keys: Arc<Keys>) {
     }
 }
 
-/// Reads `Bearer KEY`, whose first word may be written in any case (RFC 9110, section 11.1).
+/// Returns the key of `Bearer KEY`. The case of the first word does not matter (RFC 9110, section 11.1).
 fn read_bearer(presented: &str) -> Option<&str> {
     let (scheme, key) = presented.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| key.trim())

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// After how many checks clients whose budget is whole again are forgotten.
+/// After how many checks the limiter forgets the clients whose budget is full again.
 const TIDY_EVERY: u32 = 1_000;
 
-/// A budget of cost per minute for every client. What is not used is kept up to one minute's worth.
+/// A budget of cost per minute for every client. Unused budget is kept, up to one minute's worth.
 pub struct Limiter {
     budgets: Option<Budgets>,
 }
@@ -25,19 +25,19 @@ struct Budgets {
     checks: AtomicU32,
 }
 
-/// How long to wait until the same would be let through, if nothing else is asked meanwhile.
+/// How long to wait until the same operation would be admitted, if the client sends nothing else meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryAfter(pub Duration);
 
 impl RetryAfter {
-    /// Returns the time in whole seconds, rounded up, as the header of that name has it.
+    /// Returns the time in whole seconds, rounded up, for the header `Retry-After`.
     pub fn seconds(self) -> u64 {
         self.0.as_millis().div_ceil(1_000).try_into().unwrap_or(60)
     }
 }
 
 impl Limiter {
-    /// A limiter with that budget, or one that lets everything through.
+    /// Returns a limiter with that budget, or one that admits everything if there is none.
     pub fn new(per_minute: Option<NonZeroU32>) -> Limiter {
         let budgets = per_minute.map(|per_minute| Budgets {
             per_minute,
@@ -47,10 +47,10 @@ impl Limiter {
         Limiter { budgets }
     }
 
-    /// Takes what an operation costs off the budget of a client; one that was refused costs 1, since it was looked at.
+    /// Takes the cost of an operation from the budget of a client. A refused operation costs 1, because it was checked.
     ///
     /// # Errors
-    /// [`RetryAfter`], and then nothing was taken.
+    /// [`RetryAfter`] if the budget is too small. Then nothing is taken.
     pub fn charge(
         &self,
         client: Client,
@@ -60,10 +60,10 @@ impl Limiter {
         self.check(client, u32::try_from(cost).unwrap_or(u32::MAX))
     }
 
-    /// Takes a cost off the budget of a client. What costs more than a whole budget takes a whole one.
+    /// Takes a cost from the budget of a client. A cost above the whole budget takes the whole budget.
     ///
     /// # Errors
-    /// [`RetryAfter`], and then nothing was taken.
+    /// [`RetryAfter`] if the budget is too small. Then nothing is taken.
     pub fn check(&self, client: Client, cost: u32) -> Result<(), RetryAfter> {
         let (Some(budgets), Some(cost)) = (&self.budgets, NonZeroU32::new(cost)) else {
             return Ok(());
@@ -84,7 +84,7 @@ impl Limiter {
     }
 }
 
-/// The sockets that are open.
+/// Counts the open sockets.
 pub struct Seats {
     per_server: usize,
     per_client: usize,
@@ -97,16 +97,16 @@ struct Taken {
     by: HashMap<Client, usize>,
 }
 
-/// Why no more sockets are opened.
+/// Why no more sockets can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// The server has as many as it may have.
+    /// The server has as many sockets as it may have.
     Server,
-    /// The client has.
+    /// The client has as many sockets as it may have.
     Client,
 }
 
-/// The place of one open socket, free again when it is dropped.
+/// The permit of one open socket. Dropping it frees the permit.
 pub struct Seat {
     seats: Arc<Seats>,
     _counted: OpenSocket,
@@ -114,7 +114,7 @@ pub struct Seat {
 }
 
 impl Seats {
-    /// No sockets yet, and at most this many.
+    /// Returns a counter without sockets that allows at most this many.
     pub fn new(per_server: usize, per_client: usize) -> Arc<Seats> {
         Arc::new(Seats {
             per_server,
@@ -123,7 +123,7 @@ impl Seats {
         })
     }
 
-    /// Takes a place.
+    /// Takes a permit.
     ///
     /// # Errors
     /// [`Full`].
@@ -163,10 +163,10 @@ impl Taken {
 }
 
 impl Seat {
-    /// Counts the socket for another client: who it was is known only when it has introduced itself.
+    /// Counts the socket for another client. The client may be known only once it has sent `connection_init`.
     ///
     /// # Errors
-    /// [`Full`], if that client has as many as it may have.
+    /// [`Full`] if that client has as many sockets as it may have.
     pub fn move_to(&mut self, client: Client) -> Result<(), Full> {
         if client != self.client {
             let mut taken = self
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(limiter.check(Client::Key(1), 0), Ok(()), "nothing is free");
         assert_eq!(limiter.check(Client::Key(2), 60), Ok(()));
         assert_eq!(limiter.check(PEER, 60), Ok(()));
-        // More than there can ever be takes all there is.
+        // A cost above the budget takes the whole budget.
         assert_eq!(limiter.check(Client::Key(3), 1_000_000), Ok(()));
         let refused = limiter.check(Client::Key(3), 1_000_000);
         assert!(refused.expect_err("used up").seconds() >= 59);

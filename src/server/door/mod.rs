@@ -1,4 +1,4 @@
-//! The door: who is let in, and how much they may take.
+//! Access control: which requests are admitted, and how much each client may use.
 
 pub(in crate::server) mod access;
 pub(in crate::server) mod caller;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Watches one transfer: in each period at least this many bytes must move.
+/// Watches one transfer: in each period at least `least` bytes must be transferred.
 pub struct Pace {
     period: Duration,
     least: u64,
@@ -26,12 +26,12 @@ impl Pace {
         }
     }
 
-    /// Counts bytes that have moved.
+    /// Counts transferred bytes.
     pub fn count(&mut self, bytes: usize) {
         self.moved += bytes as u64;
     }
 
-    /// Becomes ready when a period has passed in which too few bytes moved.
+    /// Becomes ready when too few bytes were transferred in a period.
     pub fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             ready!(self.end.as_mut().poll(context));
@@ -44,7 +44,7 @@ impl Pace {
     }
 }
 
-/// Says what was expected of a client that is too slow.
+/// Returns the message for a client that is too slow.
 pub fn too_slow(settings: &TransferSettings) -> String {
     format!(
         "expected at least {} bytes in {} s, found fewer; try again over a faster connection, or lower --min-rate",

@@ -1,5 +1,5 @@
-//! Files on their way belong to an API key that is still good. Uploads and downloads of a key that is revoked or expires
-//! are broken off within seconds.
+//! Watches the API keys of running transfers. Uploads and downloads are aborted within seconds after their key was
+//! revoked or has expired.
 
 use super::caller::Caller;
 use super::keys::Looks;
@@ -17,15 +17,15 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Says that a transfer ended with its key.
+/// The message for a transfer whose key was revoked or has expired.
 pub const REVOKED: &str =
     "the API key was revoked or expired while the file was being sent; try again with another key";
 
-/// Whether a caller would still be let in.
+/// Watches whether a caller would still be admitted.
 pub struct Standing {
     state: web::Data<State>,
     caller: Caller,
-    /// As long as it exists, the keys are looked up every two seconds.
+    /// While this exists, the keys are loaded every two seconds.
     looks: Looks,
 }
 
@@ -44,7 +44,7 @@ impl Standing {
         gate.keys.still_admit(&self.caller.access, api.app().now())
     }
 
-    /// Waits until the key is not good any more.
+    /// Waits until the key is no longer valid.
     async fn end(&mut self) {
         while self.is_good() {
             self.looks.next().await;
@@ -52,7 +52,7 @@ impl Standing {
     }
 }
 
-/// Makes a body fail that arrives too slowly or whose key is not good any more.
+/// Makes a body fail if it arrives too slowly or if its key is no longer valid.
 pub fn guard_payload(payload: Payload, standing: Standing) -> Payload {
     let pace = Pace::new(&standing.state.transfer);
     let guarded = unfold(Some((payload, standing, pace)), async |guarded| {
@@ -79,7 +79,7 @@ pub fn guard_payload(payload: Payload, standing: Standing) -> Payload {
     }
 }
 
-/// A body that breaks off when the key that asked for it is not good any more.
+/// A body that fails once the key of its request is no longer valid.
 pub struct GuardedBody {
     body: BoxBody,
     standing: Standing,

@@ -1,8 +1,8 @@
-//! The HTTP door of the API: `POST /graphql`, and `GET /graphql` for queries.
+//! The HTTP endpoint of the API: `POST /graphql`, and `GET /graphql` for queries.
 //!
 //! It follows GraphQL over HTTP (<https://graphql.github.io/graphql-over-http/draft/>). Only `application/json` is
-//! taken: a page of another site cannot send that without asking first. The cookie of a session counts under further
-//! conditions (`door/cookie.rs`).
+//! accepted, because a page of another site cannot send it without a preflight request. The cookie of a session counts
+//! under further conditions (`door/cookie.rs`).
 
 use super::media_type::{MediaType, choose, is_json};
 use super::refusal::refuse_rate;
@@ -45,7 +45,7 @@ pub async fn post(
     answer(&request, &state, *caller, parameters, media_type, Way::Once).await
 }
 
-/// Answers `GET`, which may ask and not change.
+/// Answers `GET`, which allows only queries.
 pub async fn get(
     request: HttpRequest,
     state: web::Data<State>,
@@ -129,7 +129,7 @@ async fn execute(state: &State, prepared: Prepared, media_type: MediaType) -> Ht
     }
 }
 
-/// What is wrong with a request before it is one for GraphQL.
+/// Why a request cannot be read as a GraphQL request.
 pub struct Wrong {
     pub status: StatusCode,
     pub message: String,
@@ -148,7 +148,7 @@ impl Wrong {
         Wrong::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
-    /// The refusal of a body that is JSON, but not a request.
+    /// Refuses a body that is JSON, but not a request.
     fn unprocessable(message: String, codes: StatusCodes) -> Wrong {
         let status = match codes {
             StatusCodes::Established => StatusCode::BAD_REQUEST,
@@ -198,7 +198,8 @@ async fn read_body(
     Ok(parameters)
 }
 
-/// Returns the status of a body that broke off. `door/standing.rs` breaks off those that are too slow or no longer allowed.
+/// Returns the status for a body that was aborted. `door/standing.rs` aborts bodies that are too slow or whose key is
+/// no longer valid.
 fn status_of(error: &actix_web::Error) -> StatusCode {
     let kind = match error.as_error::<PayloadError>() {
         Some(PayloadError::Io(error)) => Some(error.kind()),
@@ -214,7 +215,7 @@ fn status_of(error: &actix_web::Error) -> StatusCode {
 /// Reads a whole body.
 ///
 /// # Errors
-/// [`Wrong`] if it is too large, too slow or broken off.
+/// [`Wrong`] if the body is too large, too slow or incomplete.
 pub async fn receive(request: &HttpRequest, payload: web::Payload) -> Result<Bytes, Wrong> {
     let too_large = || {
         let message = format!("expected a body of at most {MAX_BODY} bytes, found more");

@@ -1,8 +1,9 @@
-//! The console at `/console/`, out of the binary: a page, and files under `assets/` whose names carry a hash of their
-//! content.
+//! The console at `/console/`, served from the binary: a page, and files under `assets/` whose names carry a hash of
+//! their content.
 //!
-//! `build.rs` puts either the console or a plain page into `$OUT_DIR/console`. Assets are there as they are and as
-//! Brotli. Every path below `/console/` that is no asset answers with the page, which reads the path itself.
+//! `build.rs` puts either the console or a plain page into `$OUT_DIR/console`. Assets are stored as they are, and also
+//! as Brotli if that is smaller. Every path below `/console/` that is not an asset answers with the page, which reads
+//! the path itself.
 
 use super::site::{BasePath, FOREVER, get_or_head, serve};
 use actix_web::http::header::{self, HeaderValue};
@@ -16,7 +17,7 @@ const PATH: &str = "/console";
 /// How the built page refers to its assets.
 const RELATIVE_ASSETS: &str = "\"./assets/";
 
-/// The place of the page in which its scripts find the nonce.
+/// The element of the page in which its scripts find the nonce.
 const NONCE: &str = r#"<meta property="csp-nonce" nonce="">"#;
 
 /// How the fall-back page refers to GraphiQL.
@@ -26,8 +27,8 @@ const GRAPHIQL_LINK: &str = r#"href="./graphiql""#;
 #[folder = "$OUT_DIR/console"]
 struct Site;
 
-/// Adds `/console/` and what the page loads to an application. `base_path` is the prefix of every path of the server, such
-/// as `/crm`. It is empty if there is no prefix.
+/// Adds `/console/` and the files that the page loads to an application. `base_path` is the prefix of every path of the
+/// server, such as `/crm`. It is empty if there is no prefix.
 pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     let base_path = web::Data::new(BasePath(base_path.to_owned()));
     config.service(
@@ -70,7 +71,7 @@ async fn page(base_path: web::Data<BasePath>) -> HttpResponse {
         .body(page)
 }
 
-/// What the page may do: load what this server serves and talk to this server, over HTTP and WebSocket.
+/// What the page may do: load files from this server and talk to it, over HTTP and WebSocket.
 fn security_policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
@@ -78,7 +79,7 @@ fn security_policy(nonce: &str) -> String {
     )
 }
 
-/// Answers with the Brotli form of an asset where the client takes it. Other answers are compressed as they are sent.
+/// Answers with the Brotli form of an asset if the client accepts it. Other answers are compressed while they are sent.
 async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
     let name = format!("assets/{path}");
     let mut file = Site::get(&name);

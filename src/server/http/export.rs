@@ -1,8 +1,8 @@
 //! Exports over HTTP: `GET /export/…`, streamed from a blocking thread.
 //!
-//! The thread writes into a short channel, waits where the client is slow, and ends where the connection does. What
-//! goes wrong before the first byte is an answer with a status of its own; what goes wrong later breaks the connection
-//! off, so that no part of a file looks like the whole.
+//! The thread writes into a short channel, waits while the client is slow, and ends when the connection ends. An error
+//! before the first byte is answered with a status of its own. A later error aborts the connection, so that an
+//! incomplete file never looks complete.
 
 use super::answer::receive;
 use super::export_refusal::refuse_error;
@@ -61,7 +61,7 @@ pub fn configure(config: &mut ServiceConfig) {
     );
 }
 
-/// A resource that answers other methods with those that it allows.
+/// Returns a resource that refuses other methods.
 fn resource(path: &str) -> Resource {
     web::resource(path).default_service(web::to(only_get))
 }
@@ -179,7 +179,7 @@ async fn answer(
     }
 }
 
-/// Returns what the audit log says of an export.
+/// Returns the entry of an export in the audit log.
 fn entry(request: &HttpRequest, state: &State, action: &'static str) -> Entry {
     let caller = request.extensions().get::<Caller>().copied();
     let request_id = RequestId::of(request);
@@ -193,7 +193,7 @@ fn entry(request: &HttpRequest, state: &State, action: &'static str) -> Entry {
 fn file(media_type: &'static str, name: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, media_type));
-    // Keys hold nothing that would have to be quoted; whatever else the address had is not found anyway.
+    // Keys contain nothing that must be quoted, and other names were refused as not found.
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         response.insert_header((header::CONTENT_DISPOSITION, value));
     }
@@ -221,7 +221,7 @@ async fn person(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     }
 }
 
-/// Answers with the audit log, which is for ADMIN.
+/// Answers with the audit log, which needs the scope ADMIN.
 async fn audit(
     request: HttpRequest,
     state: web::Data<State>,
@@ -246,7 +246,7 @@ async fn audit(
     }
 }
 
-/// A stretch of time; what is absent has no bound.
+/// A period of time. A missing bound means that it is open.
 type Stretch = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 fn read_stretch(query: &str) -> Result<Stretch, Error> {
@@ -275,7 +275,7 @@ fn read_pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
     Ok(pairs.into_inner())
 }
 
-/// Reads the parameters of an address.
+/// Reads the query parameters of an export.
 fn read_query(query: &str, content: Content) -> Result<ExportRequest, Error> {
     let mut asked = ExportRequest::of(content);
     let mut seen: Vec<String> = Vec::new();
@@ -343,7 +343,7 @@ fn read_parameter(asked: &mut ExportRequest, name: &str, value: &str) -> Result<
     Ok(())
 }
 
-/// Starts an export and waits until its first piece is there, or it has failed.
+/// Starts an export, and waits until its first piece is there or it has failed.
 async fn start(
     state: &State,
     write: impl FnOnce(&mut Pieces) -> Result<u64, ExportError> + Send + 'static,
@@ -379,7 +379,7 @@ async fn start(
 /// What the thread of an export sends.
 enum Piece {
     Bytes(Bytes),
-    /// The file is whole.
+    /// The file is complete.
     End,
 }
 
@@ -394,7 +394,7 @@ struct Pieces {
 impl Pieces {
     fn send(&mut self, piece: Piece) -> io::Result<()> {
         if let Some(begun) = self.begun.take() {
-            // Fails if the client has gone, which the channel reports too.
+            // Fails if the client has disconnected, which the channel reports too.
             let _ = begun.send(Ok(()));
         }
         // A client that does not read loses its connection, and the channel closes.
@@ -411,7 +411,7 @@ impl Pieces {
         self.send(Piece::Bytes(Bytes::from(full)))
     }
 
-    /// Sends what is left and marks the file as whole; or reports the error, if nothing was sent yet.
+    /// Sends the rest and marks the file as complete, or reports the error if nothing was sent yet.
     fn end(mut self, written: Result<u64, ExportError>) {
         let ended = match written {
             Ok(_) => self
@@ -429,7 +429,7 @@ impl Pieces {
             Err(ExportError::Read(error)) => error,
         };
         match self.begun.take() {
-            // Fails where the client has gone.
+            // Fails if the client has disconnected.
             Some(begun) => drop(begun.send(Err(error))),
             None => tracing::warn!(%error, "an export broke off"),
         }
@@ -450,7 +450,7 @@ impl Write for Pieces {
     }
 }
 
-/// The file on its way. Where its thread ends without saying that it is whole, reading it fails.
+/// The body of an export. Reading it fails if the thread ends without marking the file as complete.
 struct ExportBody {
     receiver: mpsc::Receiver<Piece>,
     is_over: bool,

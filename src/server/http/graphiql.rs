@@ -1,4 +1,4 @@
-//! GraphiQL at `/graphiql`, out of the binary: nothing is fetched from another host.
+//! GraphiQL at `/graphiql`, served from the binary: nothing is loaded from another host.
 //!
 //! `build.rs` puts either the whole GraphiQL or a plain page that needs no package into `$OUT_DIR/graphiql`.
 //! Both are an index page and files under `assets/` whose names carry a hash of their content.
@@ -16,30 +16,30 @@ use std::borrow::Cow;
 /// Where GraphiQL is. `web/graphiql/vite.config.js` has the same path in it.
 const PATH: &str = "/graphiql";
 
-/// What the pages may do: load what this server serves and talk to this server, over HTTP and WebSocket.
+/// What the pages may do: load files from this server and talk to it, over HTTP and WebSocket.
 ///
 /// Monaco, GraphiQL's editor, writes `<style>` elements, and GraphiQL's style sheet has its fonts inside.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
      style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Everything else may be kept, but is asked for each time.
+/// Other files may be cached, but the browser must ask each time whether they are current.
 const ASK_EACH_TIME: &str = "no-cache";
 
 #[derive(RustEmbed)]
 #[folder = "$OUT_DIR/graphiql"]
 struct Site;
 
-/// What `/graphiql` and `/console/` are in this binary.
+/// Which pages this binary serves at `/graphiql` and `/console/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The console and the whole GraphiQL.
     Bundle,
-    /// Plain pages: there was no npm when Rollcall was built.
+    /// Plain pages: npm was missing or failed when Rollcall was built.
     Fallback,
 }
 
-/// Says which pages this binary was built with.
+/// Returns which pages this binary was built with.
 pub fn kind() -> Kind {
     match env!("ROLLCALL_PAGES_KIND") {
         "bundle" => Kind::Bundle,
@@ -47,7 +47,8 @@ pub fn kind() -> Kind {
     }
 }
 
-/// Adds `/graphiql` and what the page loads to an application, whose paths begin with a base path, which may be empty.
+/// Adds `/graphiql` and the files that the page loads to an application. `base_path` is the prefix of every path of the
+/// server. It is empty if there is no prefix.
 pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     let base_path = web::Data::new(BasePath(base_path.to_owned()));
     let headers = DefaultHeaders::new()
@@ -65,7 +66,7 @@ pub fn configure(config: &mut ServiceConfig, base_path: &str) {
     );
 }
 
-/// How the built page names its assets: by whole paths, or from where it is.
+/// How the built page names its assets: by absolute or by relative paths.
 const ASSETS: [&str; 2] = ["\"/graphiql/assets/", "\"./assets/"];
 
 /// Answers with the page, which holds the base path.

@@ -1,4 +1,5 @@
-//! Health: whether the process answers, and whether it can serve requests. No key is needed, so reasons name nothing.
+//! Health: whether the process answers, and whether it can serve requests. No key is needed, so reasons contain no
+//! details.
 
 use crate::server::state::State;
 use actix_web::HttpResponse;
@@ -13,7 +14,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/health/ready", web::get().to(ready));
 }
 
-/// Tells whether the database is there and has the right tables.
+/// Reports whether the database can be reached and has the right tables.
 async fn health(state: web::Data<State>) -> HttpResponse {
     match state.health.look().await.reason() {
         None => HttpResponse::Ok().json(json!({ "status": "ok" })),
@@ -21,12 +22,12 @@ async fn health(state: web::Data<State>) -> HttpResponse {
     }
 }
 
-/// Tells that the process answers, whatever the database does: a restart would not help the database.
+/// Reports that the process answers, whatever the state of the database: a restart would not help the database.
 async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
-/// Tells whether requests can be served now, for load balancers.
+/// Reports whether requests can be served now, for load balancers.
 async fn ready(state: web::Data<State>) -> HttpResponse {
     let is_stopping = *state.is_stopping.borrow();
     let reason = match is_stopping {

@@ -1,20 +1,20 @@
-//! What a request brings and what it wants: `Content-Type` and `Accept`.
+//! The media types of requests and answers: `Content-Type` and `Accept`.
 
 use actix_web::http::header::{self, HeaderMap};
 
-/// The forms of an answer.
+/// The media types of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
-    /// `application/json`, of clients that know nothing newer.
+    /// `application/json`, for clients that know nothing newer.
     Json,
-    /// `application/graphql-response+json`, whose answers say by their status how it went.
+    /// `application/graphql-response+json`, whose status says whether the operation was executed.
     GraphqlResponse,
-    /// `text/event-stream`, answer by answer.
+    /// `text/event-stream`, with one event for each answer.
     EventStream,
 }
 
 impl MediaType {
-    /// The value of `Content-Type`.
+    /// Returns the value of `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {
             MediaType::Json => "application/json; charset=utf-8",
@@ -24,7 +24,7 @@ impl MediaType {
     }
 }
 
-/// Whether a body is JSON in UTF-8. A page of another site cannot send that without asking first.
+/// Returns whether a body is JSON in UTF-8. A page of another site cannot send that without a preflight request.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE);
     let Some(content_type) = content_type.and_then(|value| value.to_str().ok()) else {
@@ -44,7 +44,8 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     is_json && parts.all(is_utf8)
 }
 
-/// Chooses the form that a request likes best; of equals the one named first. Returns `None` where it accepts none of the forms.
+/// Returns the media type that a request prefers. Among equals, the first one wins. Returns `None` if the request
+/// accepts none of them.
 pub fn choose(headers: &HeaderMap) -> Option<MediaType> {
     let mut accepted = headers.get_all(header::ACCEPT).peekable();
     if accepted.peek().is_none() {

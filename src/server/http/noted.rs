@@ -1,4 +1,4 @@
-//! Notes how long requests take, for the metrics and for the log.
+//! Records how long requests take, for the metrics and for the log.
 
 use crate::metrics::metrics;
 use crate::server::state::State;
@@ -9,13 +9,13 @@ use actix_web::web;
 use std::time::Instant;
 use tracing::Span;
 
-/// The route of requests for what is not there, and for files of the pages.
+/// The route of requests that match no route, and of those that are answered with 404.
 const OTHER: &str = "other";
 
 /// The target under which requests are logged, for `ROLLCALL_LOG`.
 const LOG: &str = "rollcall::requests";
 
-/// A request that is under way.
+/// A running request.
 pub struct NotedRequest {
     method: &'static str,
     base_path: String,
@@ -25,7 +25,7 @@ pub struct NotedRequest {
 }
 
 impl NotedRequest {
-    /// Begins to measure.
+    /// Starts the measurement.
     pub fn begin(request: &ServiceRequest, id: &str) -> NotedRequest {
         let known = [
             Method::GET,
@@ -38,7 +38,7 @@ impl NotedRequest {
         let names = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
         let known = known.iter().position(|known| known == request.method());
         let state = request.app_data::<web::Data<State>>();
-        // A client may write any word.
+        // A client may send any word as a method.
         let method = known.map_or("OTHER", |place| names[place]);
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
         NotedRequest {
@@ -49,7 +49,7 @@ impl NotedRequest {
         }
     }
 
-    /// Notes the answer, whose body may still be on its way.
+    /// Records the answer. Its body may not be sent completely yet.
     pub fn end<B>(self, response: &ServiceResponse<B>) {
         let pattern = response.request().match_pattern();
         let route = pattern
@@ -61,7 +61,7 @@ impl NotedRequest {
         metrics().note_request(method, route, status.as_u16(), took);
         traces::end_request(&self.span, method, route, status.as_u16());
         let (status, milliseconds) = (status.as_u16(), took.as_micros() as f64 / 1_000.0);
-        // The macro wants a level that is known when it is compiled.
+        // The macros need a level that is known at compile time.
         if status >= 500 {
             tracing::warn!(target: LOG, method, route, status, milliseconds, "a request failed");
         } else {

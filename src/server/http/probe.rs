@@ -7,33 +7,33 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// How long a look at the database may take before it counts as not available. With the rest of the answer it stays
-/// below the two seconds that probes get.
+/// How long the check of the database may take before it counts as failed. With the rest of the answer it stays below
+/// the two seconds that probes get.
 pub const HEALTH_DEADLINE: Duration = Duration::from_millis(1_800);
 
-/// Looks whether the database is there. One look runs at a time: while a database hangs, every further request would
-/// keep another thread waiting.
+/// Checks the database. One check runs at a time: while a database hangs, every further check would block another
+/// thread.
 pub struct Health {
     db: Db,
     turn: Arc<Mutex<()>>,
 }
 
-/// What a look at the database found.
+/// The result of a check of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
     Good,
-    /// A newer program has migrated the database, and this one cannot work beside it.
+    /// A newer Rollcall has migrated the database, and this one cannot work with it.
     Newer,
     /// Migrations of this program are missing.
     Older,
-    /// The database answers with an error, or cannot be connected to.
+    /// The database answers with an error, or cannot be reached.
     Unavailable,
     /// The database did not answer in time.
     Silent,
 }
 
 impl Health {
-    /// Looks by connections of that pool, which should have a statement timeout.
+    /// Returns a check that uses this pool, which should have a statement timeout.
     pub fn new(db: Db) -> Health {
         Health {
             db,
@@ -44,7 +44,7 @@ impl Health {
     /// Looks once.
     pub async fn look(&self) -> Look {
         let look = async {
-            // Held until the look has ended, which may be after this request was answered.
+            // Held until the check has ended, which may be after this request was answered.
             let turn = Arc::clone(&self.turn).lock_owned().await;
             let looked = self.db.run(move |connection| {
                 let _held = &turn;
@@ -69,7 +69,7 @@ impl Look {
         }
     }
 
-    /// Returns why requests cannot be served; `None` if they can.
+    /// Returns why requests cannot be served, or `None` if they can.
     pub fn reason(self) -> Option<&'static str> {
         match self {
             Look::Good => None,

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 
-/// When to try again where the database is not available, in seconds.
+/// After how many seconds to try again if the database is not available.
 const RETRY_SECONDS: u64 = 5;
 
-/// Refuses a request with an error as GraphQL clients read it.
+/// Returns a refusal with an error in the form that GraphQL clients read.
 pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
     let body: Value = json!({
         "errors": [{ "message": bounded(message), "extensions": { "code": code.as_str() } }]
@@ -60,7 +60,7 @@ pub fn refuse_rate(wait: RetryAfter) -> HttpResponse {
     retry_after(refused, wait.seconds())
 }
 
-/// Says that the budget of a client is used up.
+/// Returns the message for a client whose budget is used up.
 pub fn rate_message(wait: RetryAfter) -> String {
     format!(
         "the budget of this minute is used up; try again in {} s",
@@ -68,7 +68,7 @@ pub fn rate_message(wait: RetryAfter) -> String {
     )
 }
 
-/// Tells when to try again.
+/// Adds the header `Retry-After`.
 pub fn retry_after(mut response: HttpResponse, seconds: u64) -> HttpResponse {
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -14,15 +14,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tracing::Instrument;
 
-/// The header with the name of a request.
+/// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The name of a request in the log. The client may choose it, and the response has it.
+/// The id of a request in the log. The client may choose it, and the response repeats it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
 impl RequestId {
-    /// Returns that of a request.
+    /// Returns the id of a request, or an empty text if it has none.
     pub fn of(request: &HttpRequest) -> Arc<str> {
         let extensions = request.extensions();
         let id = extensions.get::<RequestId>();
@@ -30,7 +30,7 @@ impl RequestId {
     }
 }
 
-/// Gives every request a name, under which the log speaks of it, and answers also where the program has a mistake.
+/// Gives every request an id for the log, and also answers if the handler panics.
 pub async fn name_request<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -40,7 +40,7 @@ pub async fn name_request<B: MessageBody + 'static>(
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let noted = NotedRequest::begin(&request, &id);
     let span = tracing::info_span!("request", id = %id, key = tracing::field::Empty);
-    // Both are entered, each for those who do not know the other.
+    // Both spans are entered: one is for traces, the other for the log.
     let answered = next.call(request).instrument(noted.span.clone());
     let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind();
     match answered.await {
@@ -66,7 +66,7 @@ pub async fn name_request<B: MessageBody + 'static>(
     }
 }
 
-/// Keeps an answer out of caches, unless it says itself that it may be kept, and its type as it is.
+/// Forbids caching, unless the answer allows it itself, and forbids guessing the type.
 fn protect(headers: &mut HeaderMap) {
     if !headers.contains_key(header::CACHE_CONTROL) {
         let no_store = HeaderValue::from_static("no-store");

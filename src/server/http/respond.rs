@@ -1,7 +1,7 @@
 //! From answers to HTTP: statuses, headers and bodies.
 //!
-//! Which status says what has changed while GraphQL over HTTP was drafted. [`StatusCodes::Established`] is what today's
-//! clients and audits expect; [`StatusCodes::Draft`] is the draft of August 2026:
+//! The meaning of the statuses changed while GraphQL over HTTP was drafted. [`StatusCodes::Established`] is what
+//! today's clients and audits expect; [`StatusCodes::Draft`] is the draft of August 2026:
 //! <https://graphql.github.io/graphql-over-http/draft/#sec-Status-Codes>.
 
 use super::media_type::MediaType;
@@ -18,15 +18,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// After how many seconds a client may try again while the database is away.
+/// After how many seconds a client may try again while the database is not available.
 const RETRY_AFTER: &str = "1";
 
-/// Answers with what was executed.
+/// Returns the response for an executed operation.
 pub fn respond(answer: Answer, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
     let Answer { response, holding } = answer;
     let is_away = |error| code_of(error) == Some(ErrorCode::Unavailable.as_str());
     if response.errors.iter().any(is_away) && is_empty(&response.data) {
-        // There is no answer, and caches on the way must not store that.
+        // There is no answer, and caches must not store that.
         let body = json!({ "errors": response.errors });
         let mut builder = HttpResponse::ServiceUnavailable();
         builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));
@@ -45,10 +45,10 @@ pub fn respond(answer: Answer, media_type: MediaType, codes: StatusCodes) -> Htt
     })
 }
 
-/// A body that is handed on in pieces: given a whole one, the connection copies all of it before it writes.
+/// A body that is sent in pieces. The connection would copy a whole body before it writes.
 struct InPieces {
     rest: Bytes,
-    /// Held until the last piece is handed on, or the connection is gone.
+    /// Held until the last piece is sent, or the connection is gone.
     _holding: Holding,
 }
 
@@ -69,7 +69,7 @@ impl MessageBody for InPieces {
     }
 }
 
-/// Answers a request that was not executed: without data, as the specification asks.
+/// Returns the response for a request that was not executed. It has no data, as the specification demands.
 pub fn refuse(refusal: &Refusal, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
     let body = json!({ "errors": refusal.errors });
     let mut builder = HttpResponse::build(status_of(refusal.code, media_type, codes));
@@ -104,7 +104,7 @@ fn partial_success() -> StatusCode {
     StatusCode::from_u16(294).unwrap_or(StatusCode::OK)
 }
 
-/// Whether nothing could be answered: the data is null, or every field of it.
+/// Returns whether the data is null, or every field of it is null.
 fn is_empty(data: &Value) -> bool {
     match data {
         Value::Null => true,

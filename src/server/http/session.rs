@@ -15,10 +15,10 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// What signing in takes off the budget of a key.
+/// The cost of signing in or out.
 const SIGN_IN_COST: u32 = 100;
 
-/// Says that the server takes no sessions.
+/// The message of a server without API keys, which needs no sessions.
 const OPEN: &str = "this server has no API keys and needs no session; make a key first with `rollcall key create NAME --scope read`";
 
 /// Adds the routes of sessions.
@@ -40,7 +40,7 @@ async fn other_method() -> HttpResponse {
     refused
 }
 
-/// Starts a session of the key in the header `Authorization`. A session that the browser has is ended.
+/// Starts a session of the key in the header `Authorization`. A session that the browser already has is ended.
 async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let Some(name) = Name::choose(&request) else {
         let message = cookie::IN_THE_CLEAR;
@@ -52,7 +52,7 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     let peer = peer(request.peer_addr());
     let mut admitted = keys.admit(presented, peer, app).await;
     if admitted.is_ok_and(|access| access.key_id.is_none()) {
-        // The first key may have been made since the last look.
+        // The first key may have been made since the last load.
         if let Err(refusal) = keys.look_now().await {
             return refuse_key(refusal);
         }
@@ -94,7 +94,7 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     }
 }
 
-/// Returns where a request came from; who asks is known when its session is.
+/// Returns the address and the id of a request. The actor is known only once the session is.
 fn origin_of(request: &HttpRequest) -> Origin {
     Origin {
         actor: Actor::Nobody,
@@ -128,8 +128,8 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
             tracing::warn!(%error, "a session could not be ended");
             return refuse_key(Refusal::Unavailable);
         }
-        // So that the cookie is worthless here as soon as the browser knows; other servers follow within seconds. Where the
-        // look fails, this one does too.
+        // Loads the keys, so that this server refuses the cookie as soon as the browser has the answer. Other servers
+        // refuse it within seconds, and so does this one if the load fails.
         if state.gate.keys.look_now().await.is_err() {
             tracing::warn!(
                 "a session was ended, but the sessions could not be loaded again; its cookie may be accepted for some seconds"

@@ -1,4 +1,4 @@
-//! What the pages out of the binary have in common: the console and GraphiQL.
+//! What the pages that are served from the binary have in common: the console and GraphiQL.
 
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};
@@ -6,17 +6,17 @@ use actix_web::{HttpResponse, Route, guard};
 use rust_embed::EmbeddedFile;
 use std::borrow::Cow;
 
-/// The content of an asset never changes: another content has another name.
+/// Caches may keep an asset for ever: an asset with other content has another name.
 pub(super) const FOREVER: &str = "public, max-age=31536000, immutable";
 
-/// The place of a page in which its scripts find the base path.
+/// The element of a page in which its scripts find the base path.
 const PLACE: &str = r#"<meta name="rollcall-base" content="">"#;
 
-/// The path below which everything is served; empty where there is none.
+/// The path below which everything is served. Empty if there is none.
 pub(super) struct BasePath(pub(super) String);
 
 impl BasePath {
-    /// Writes the base path into the place of a page. A base path holds no character that would have to be escaped.
+    /// Writes the base path into its element of a page. A base path contains no character that must be escaped.
     pub(super) fn write_into(&self, page: &str) -> String {
         let place = PLACE.replace("content=\"\"", &format!("content=\"{}\"", self.0));
         page.replace(PLACE, &place)
@@ -48,7 +48,7 @@ pub(super) fn serve(file: Option<EmbeddedFile>, cache_control: &str) -> HttpResp
         .body(body)
 }
 
-/// Asking pages without a server.
+/// Test requests to the pages, without a server.
 #[cfg(test)]
 pub(super) mod trial {
     use actix_web::App;
@@ -65,7 +65,7 @@ pub(super) mod trial {
     }
 
     impl Answer {
-        /// A header's value, empty where it is missing.
+        /// Returns the value of a header, or an empty text if it is missing.
         pub(in super::super) fn header(&self, name: HeaderName) -> &str {
             self.headers
                 .get(name)
@@ -77,7 +77,7 @@ pub(super) mod trial {
         }
     }
 
-    /// Asks pages that are served below a base path.
+    /// Sends a test request below a base path.
     pub(in super::super) fn ask(
         configure: fn(&mut ServiceConfig, &str),
         base_path: &str,

@@ -1,7 +1,7 @@
 //! Files of imports: clients upload them by plain `PUT` or `POST`, and they are streamed to the spool. Remarks about their
 //! rows are downloaded as CSV.
 //!
-//! A `POST` must have a type that a page of another site cannot send without asking first, as with the API.
+//! A `POST` must have a type that a page of another site cannot send without a preflight request, as with the API.
 
 use super::refusal::refuse;
 use super::refusal::retry_after;
@@ -32,7 +32,7 @@ use std::io;
 
 /// How many bytes of an upload are written at a time.
 const PIECE: usize = 1 << 18;
-/// When to try again where too many files are being uploaded, in seconds.
+/// After how many seconds to try again if too many files are being uploaded.
 const BUSY_SECONDS: u64 = 5;
 
 /// Types that forms of any site can send.
@@ -111,7 +111,7 @@ async fn receive(
     }
     let app = state.api.app();
     let taken = async {
-        // Everything that can be wrong is found before the body is read, so that no large file is sent in vain.
+        // These checks run before the body is read, so that no large file is sent in vain.
         check_length(&request, app.imports.spool.max_size())?;
         let _claim = state.gate.uploads.claim(id)?;
         let import = app.db.run(move |connection| get(connection, id)).await?;
@@ -139,7 +139,7 @@ async fn receive(
     }
 }
 
-/// Refuses a body that says itself that it is too large.
+/// Refuses a body whose `Content-Length` is too large.
 fn check_length(request: &HttpRequest, largest: u64) -> Result<(), Error> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -153,13 +153,13 @@ fn check_length(request: &HttpRequest, largest: u64) -> Result<(), Error> {
     }
 }
 
-/// Why an upload is refused or broken off.
+/// Why an upload is refused or aborted.
 enum Failure {
     Error(Error),
     Busy(Busy),
-    /// The body did not come to its end.
+    /// The body is incomplete.
     Payload(PayloadError),
-    /// The key is not good any more.
+    /// The key is no longer valid.
     Revoked,
 }
 
@@ -236,7 +236,7 @@ fn is_of_form(request: &HttpRequest) -> bool {
     })
 }
 
-/// Gives an import its file; one that cannot be used is removed.
+/// Assigns a file to an import. If that fails, removes the file.
 async fn take(app: &App, id: i64, file: SpooledFile, entry: Entry) -> Result<Import, Error> {
     let given = file.clone();
     let taken = app
@@ -255,12 +255,11 @@ async fn take(app: &App, id: i64, file: SpooledFile, entry: Entry) -> Result<Imp
 }
 
 fn remove(file: &SpooledFile) {
-    // A file that cannot be removed now is removed when it is old.
+    // A file that cannot be removed now is removed later, when the spool is tidied.
     let _ = std::fs::remove_file(&file.path);
 }
 
-/// Streams a body to the spool. The disk is written to on a thread made for blocking, one piece at a time, so that a
-/// slow client keeps no thread waiting.
+/// Streams a body to the spool. Pieces are written on a blocking thread, so that a slow client keeps no thread waiting.
 async fn store(app: &App, mut payload: Payload) -> Result<SpooledFile, Failure> {
     let spool = app.imports.spool.clone();
     let mut writing = on_disk(move || spool.begin()).await?;
@@ -318,7 +317,7 @@ async fn refused(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     send(&request, &state, About::Refused).await
 }
 
-/// What a file about an import holds.
+/// Which file about an import is sent.
 #[derive(Clone, Copy)]
 enum About {
     Problems,
@@ -348,7 +347,7 @@ async fn send(request: &HttpRequest, state: &web::Data<State>, about: About) -> 
             match part.await {
                 Ok(Some((text, last))) => Some((Ok(Bytes::from(text)), (db, Some(last), false))),
                 Ok(None) => None,
-                // The body ends without its end, by which the client sees that something is missing.
+                // The body ends with an error, so that the client sees that something is missing.
                 Err(error) => {
                     let failure = std::io::Error::other(error.to_string());
                     Some((Err(failure), (db, after, true)))

@@ -1,4 +1,4 @@
-//! The loop of daily backups: it sleeps, the steps of [`crate::backup`] work.
+//! The loop of daily backups: it sleeps, and [`crate::backup`] does the work.
 
 use crate::app::App;
 use crate::backup::{BackupError, BackupPlan, BackupSource, Due, next_backup, run_due};
@@ -6,12 +6,12 @@ use crate::metrics::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest sleep. After it the loop notices a clock that was set, and a time zone that another process changed.
+/// The longest sleep, so that the loop soon notices a changed clock or time zone.
 const LONGEST: Duration = Duration::from_secs(30);
 /// How soon to try again after a failure.
 const LATER: Duration = Duration::from_secs(300);
 
-/// Makes the backups of a plan, for ever.
+/// Makes the backups of a plan. Never returns.
 pub async fn run(app: App, plan: BackupPlan) {
     loop {
         let sleep = step(&app, &plan).await;
@@ -19,7 +19,7 @@ pub async fn run(app: App, plan: BackupPlan) {
     }
 }
 
-/// Makes a backup if it is due, and returns how long there is nothing to do.
+/// Makes a backup if it is due, and returns how long to sleep.
 async fn step(app: &App, plan: &BackupPlan) -> Duration {
     let source = BackupSource {
         db: app.db.clone(),

@@ -1,17 +1,17 @@
-//! The loop of bulk actions: it sleeps and is woken, the steps of [`crate::bulk`] work.
+//! The loop of bulk actions: it sleeps until it is woken, and [`crate::bulk`] does the work.
 
 use crate::app::App;
 use crate::bulk::{run_next, tidy};
 use std::time::{Duration, Instant};
 
-/// How soon to look for bulk actions that others asked for, left behind, or are running.
+/// How often to poll for bulk actions that other processes requested or abandoned, or are running.
 const SOON: Duration = Duration::from_secs(2);
 /// How soon to try again after a failure of the database.
 const LATER: Duration = Duration::from_secs(10);
-/// How often what is not needed any more is removed.
+/// How often data that is no longer needed is removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Runs bulk actions, for ever.
+/// Runs bulk actions. Never returns.
 pub async fn run(app: App) {
     let mut tidied: Option<Instant> = None;
     loop {
@@ -30,7 +30,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Runs or undoes the next bulk action, and returns how long there is nothing to do.
+/// Runs or undoes the next bulk action, and returns how long to sleep.
 async fn step(app: &App, tidies: bool) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
@@ -49,7 +49,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
                 changed,
                 "a bulk action was run or undone"
             );
-            // Instant segments follow, and listeners are notified of deletions.
+            // INSTANT segments must follow, and listeners are notified of deletions.
             app.changed.notify_one();
             app.webhooks_due.notify_one();
             app.live.tell_ended();

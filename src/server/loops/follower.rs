@@ -1,20 +1,20 @@
-//! The loop of the follower: it sleeps and is woken, the steps of [`crate::refresh`] follow what changed.
+//! The loop of the follower: it sleeps until it is woken, and [`crate::follow`] follows the changes.
 
 use crate::app::App;
 use crate::follow::{Follower, Step};
 use std::time::Duration;
 
-/// How soon to look for changes that others made: an import, another server, plain SQL.
+/// How often to poll for changes from elsewhere: an import, another server, plain SQL.
 const SOON: Duration = Duration::from_millis(500);
-/// How soon to look whether a segment follows that another process made; one made here wakes the loop.
+/// How often to poll for a first INSTANT segment from another process. A segment made in this process wakes the loop.
 const LATER: Duration = Duration::from_secs(10);
-/// How long changes are gathered before the loop looks for INSTANT segments again. While there are none, a look after every
-/// change would cost two statements for nothing.
+/// How long changes are gathered while there is no INSTANT segment. Without this pause, every change would cost two
+/// useless statements.
 const GATHER: Duration = Duration::from_millis(50);
-/// How soon to look again while another follower is at work.
+/// How soon to try again while another follower is working.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-/// Follows changes, for ever.
+/// Follows changes. Never returns.
 pub async fn run(app: App) {
     let mut follower = Follower::default();
     loop {
@@ -35,7 +35,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Follows what changed so far, and returns how long there is nothing to do.
+/// Follows the changes so far, and returns how long to sleep.
 async fn step(app: &App, mut follower: Follower) -> (Follower, Duration) {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {

@@ -1,14 +1,14 @@
-//! The hub: it looks for news on behalf of all subscriptions, and only while there are any.
+//! The hub polls for new refreshes on behalf of all subscriptions, and only while there are any.
 
 use crate::app::App;
 use crate::changes::settle_or_go_on;
 use crate::past::find_newest;
 use std::time::Duration;
 
-/// How long between two looks. A refresh that ends in this process is looked at at once.
+/// How often to poll. A refresh that ends in this process is reported without waiting.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Looks for news. Never returns.
+/// Polls and reports to the listeners. Never returns.
 pub async fn run(app: App) {
     loop {
         app.live.listener().await;

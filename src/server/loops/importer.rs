@@ -1,19 +1,19 @@
-//! The loop of the importer: it sleeps and is woken, the steps of [`crate::import`] work. Imports run, and are
-//! undone, one at a time, whichever servers and commands there are.
+//! The loop of the importer: it sleeps until it is woken, and [`crate::import`] does the work. Across all servers and
+//! commands, imports run and are undone one at a time.
 
 use crate::app::App;
 use crate::error::Error;
 use crate::import::{run_next, tidy, undo_next};
 use std::time::{Duration, Instant};
 
-/// How soon to look for imports that others asked for, left behind, or are running.
+/// How often to poll for imports that other processes requested or abandoned, or are running.
 const SOON: Duration = Duration::from_secs(2);
 /// How soon to try again after a failure of the database.
 const LATER: Duration = Duration::from_secs(10);
-/// How often what is not needed any more is removed.
+/// How often data that is no longer needed is removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Runs imports, for ever.
+/// Runs imports. Never returns.
 pub async fn run(app: App) {
     let mut tidied: Option<Instant> = None;
     loop {
@@ -32,7 +32,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Undoes or runs the next import, and returns how long there is nothing to do.
+/// Undoes or runs the next import, and returns how long to sleep.
 async fn step(app: &App, tidies: bool) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
@@ -43,7 +43,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
         if let Ok(Some(_)) = undone {
             return undone;
         }
-        // Imports do not wait for what cannot be undone yet.
+        // An import that cannot be undone yet does not hold up other imports.
         match run_next(&working.db, &working.imports)? {
             Some(import) => Ok(Some(import)),
             None => undone,
@@ -52,7 +52,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
     match done.await {
         Ok(Ok(Some(import))) => {
             let state = import.state().as_str();
-            // Why undoing was refused names subscribers, which a log must not.
+            // The reason of a refused undo names subscribers, so it must not be logged.
             let (rows, refused) = (import.done_rows, import.undo_error.is_some());
             tracing::info!(
                 import = import.id,
@@ -61,7 +61,7 @@ async fn step(app: &App, tidies: bool) -> Duration {
                 refused,
                 "an import was run or undone"
             );
-            // Instant segments follow, and there may be another one.
+            // INSTANT segments must follow. Another import may be waiting, so the loop does not sleep.
             app.changed.notify_one();
             app.webhooks_due.notify_one();
             Duration::ZERO

@@ -1,39 +1,39 @@
-//! Gives memory back that the allocator keeps after large answers: glibc returns by itself only what is free at the end
-//! of its heaps.
+//! Returns unused memory to the system after large answers. By itself, glibc returns only what is free at the end of
+//! its heaps.
 
 use std::time::Duration;
 
-/// How often it is looked whether there is something to give back.
+/// How often to measure the memory.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// By how many bytes unused memory has to grow until it is given back.
+/// By how many bytes unused memory must grow before it is returned.
 const WORTH: u64 = 8 << 20;
 
 /// Measurements of the memory since it was last given back.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// The least that was not used.
+    /// The least unused memory, in bytes.
     unused: u64,
-    /// The most that was allocated.
+    /// The most allocated memory, in bytes.
     allocated: u64,
 }
 
-/// Gives memory back for ever, where the allocator does not do it by itself.
+/// Returns unused memory to the system, for ever. Does nothing with allocators that do this by themselves.
 pub async fn run() {
     let mut seen = Seen {
         unused: u64::MAX,
         allocated: 0,
     };
     loop {
-        // Walking through the heaps takes up to some milliseconds.
+        // Walking through the heaps can take a few milliseconds.
         let looked = tokio::task::spawn_blocking(move || look(seen)).await;
         seen = looked.unwrap_or(seen);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Gives back what is not used if that has grown enough, or if so much was freed that more of it can be given back than last
-/// time. Returns what was seen since.
+/// Returns memory to the system if the unused memory has grown by [`WORTH`], or if the allocated memory has shrunk by
+/// it. Returns the measurements since then.
 fn look(seen: Seen) -> Seen {
     let now = Seen::now();
     let has_grown = now.unused > seen.unused.saturating_add(WORTH);
@@ -56,7 +56,7 @@ fn look(seen: Seen) -> Seen {
 }
 
 impl Seen {
-    /// The memory as it is now. Code and stacks of the process count as unused too.
+    /// Measures the memory now. Code and stacks of the process count as unused too.
     fn now() -> Seen {
         let allocated = taken();
         Seen {
@@ -66,7 +66,7 @@ impl Seen {
     }
 }
 
-/// Returns the memory that the process has, in bytes; 0 where the system does not say.
+/// Returns the resident memory of the process in bytes, or 0 if the system does not report it.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -74,12 +74,12 @@ fn resident() -> u64 {
     kilobytes.unwrap_or_default() * 1_024
 }
 
-/// Returns how many bytes are allocated. From 4 GiB on they are counted from zero again.
+/// Returns how many bytes are allocated. The counters wrap at 4 GiB.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "mallinfo has no safe form")]
 fn taken() -> u64 {
-    // SAFETY: it takes no pointer, and may be called at any time by any thread (mallinfo(3)). Its successor, which can count
-    // further, is not everywhere.
+    // SAFETY: `mallinfo` takes no pointer, and any thread may call it at any time (mallinfo(3)). `mallinfo2`, whose
+    // counters do not wrap, is not available everywhere.
     let info = unsafe { libc::mallinfo() };
     u64::from(info.uordblks.cast_unsigned()) + u64::from(info.hblkhd.cast_unsigned())
 }
@@ -89,15 +89,15 @@ fn taken() -> u64 {
     0
 }
 
-/// Returns whether anything was given back.
+/// Gives unused memory back to the system. Returns whether there was any.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "malloc_trim has no safe form")]
 fn give_back() -> bool {
-    // SAFETY: it takes no pointer, and may be called at any time by any thread (malloc_trim(3)).
+    // SAFETY: `malloc_trim` takes no pointer, and any thread may call it at any time (malloc_trim(3)).
     unsafe { libc::malloc_trim(0) == 1 }
 }
 
-/// Other allocators do it by themselves.
+/// Other allocators return memory by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn give_back() -> bool {
     false

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 /// How long refusals are counted before they are written.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Writes what was refused, for ever.
+/// Writes refused requests into the audit log. Never returns.
 pub async fn run(app: App) {
     loop {
         sleep(MINUTE).await;
@@ -15,7 +15,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Writes what was refused since the last time. Where the database does not take it, it is written the next time.
+/// Writes the requests that were refused since the last call. If the database fails, the next call writes them.
 pub async fn write(app: &App) {
     let counted = app.refusals.take();
     if counted.is_empty() {

@@ -1,4 +1,5 @@
-//! The loop of the scheduler: it sleeps, the steps of [`crate::refresh`] work. It tidies up too.
+//! The loop of the scheduler: it sleeps, and [`crate::refresh`] does the work. It also puts changes in order and adds
+//! up counts.
 
 use crate::app::App;
 use crate::audience::status_count::add_up;
@@ -7,7 +8,7 @@ use crate::error::Error;
 use crate::refresh::{Daily, close_abandoned, next_due, refresh_pending, run_due};
 use std::time::Duration;
 
-/// The longest sleep. After it the loop notices a clock that was set, settings that another process changed, and a
+/// The longest sleep, so that the loop soon notices a changed clock, settings that another process changed, and a
 /// refresh whose server has died.
 const LONGEST: Duration = Duration::from_secs(5);
 /// How soon to try again while another refresh is running.
@@ -15,7 +16,7 @@ const SOON: Duration = Duration::from_millis(500);
 /// How soon to try again after a failure.
 const LATER: Duration = Duration::from_secs(10);
 
-/// Runs what is due, for ever.
+/// Runs due refreshes. Never returns.
 pub async fn run(app: App) {
     loop {
         let sleep = step(&app).await;
@@ -26,11 +27,11 @@ pub async fn run(app: App) {
     }
 }
 
-/// Runs what is due now and returns how long there is nothing to do.
+/// Runs the refreshes that are due now, and returns how long to sleep.
 async fn step(app: &App) -> Duration {
     let working = app.clone();
     let done = tokio::task::spawn_blocking(move || {
-        // A refresh of a server that died must not look as if it were running.
+        // A refresh of a server that died must not appear to be running.
         close_abandoned(&working.db)?;
         working.db.run_here(add_up)?;
         // This removes deleted subscribers from the log of changes, even while no client reads it.

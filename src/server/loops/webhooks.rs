@@ -1,7 +1,7 @@
-//! The loop of webhooks: it sleeps and is woken, the steps of [`crate::webhook`] read, send and record.
+//! The loop of webhooks: it sleeps until it is woken, and [`crate::webhook`] reads, sends and records.
 //!
-//! Each endpoint with something to send gets a thread, up to a number. A receiver may take 20 seconds; no connection
-//! to the database waits for it, and a server that stops does not either: what was on its way is sent again.
+//! Each endpoint with something to send gets a thread, up to a limit. A receiver may take 20 seconds. No database
+//! connection is held meanwhile, and a stopping server does not wait: the interrupted message is sent again later.
 
 use crate::app::App;
 use crate::error::Error;
@@ -12,18 +12,19 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// How many connections the threads share.
 pub const CONNECTIONS: u32 = 2;
-/// How many endpoints are sent to at the same time.
+/// How many endpoints receive messages at the same time.
 const AT_ONCE: usize = 16;
-/// How soon to look for changes that others made.
+/// How often to poll for changes that other processes made.
 const SOON: Duration = Duration::from_secs(1);
-/// How soon to look whether another process made a webhook, and to try again after a failure of the database.
+/// How often to poll for a first webhook from another process, and how soon to try again after a failure of the
+/// database.
 const LATER: Duration = Duration::from_secs(10);
-/// How long changes are gathered before a look, which would take as much of the database as a small change does.
+/// How long changes are gathered before a poll, which costs the database as much as a small change.
 const GATHERING: Duration = Duration::from_millis(50);
 /// How often old attempts are removed.
 const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
-/// Sends the messages of webhooks, for ever.
+/// Sends the messages of webhooks. Never returns.
 pub async fn run(app: App) {
     let delivery = Delivery {
         db: app.db.for_long_work().with_own_pool(CONNECTIONS),
@@ -32,7 +33,7 @@ pub async fn run(app: App) {
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     let mut tidied: Option<Instant> = None;
     loop {
-        // Fails only where the semaphore is closed, which it never is.
+        // Fails only if the semaphore is closed, which it never is.
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
             return;
         };
@@ -65,7 +66,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Claims an endpoint with something to send, or returns the time until one has.
+/// Claims an endpoint with something to send, or returns how long to sleep.
 async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Duration>, Error> {
     let delivery = delivery.clone();
     let claimed = tokio::task::spawn_blocking(move || {
@@ -92,8 +93,8 @@ async fn claim(delivery: &Delivery, tidies: bool) -> Result<Result<Claim, Durati
     }
 }
 
-/// Sends an endpoint what it has not received, on its own thread: the process need not wait for the thread when it ends. Returns
-/// whether there may be more.
+/// Sends an endpoint the messages that it has not received, on a separate thread, so that the process can end without
+/// waiting for it. Returns whether there may be more messages.
 async fn deliver(delivery: Delivery, claim: Claim) -> bool {
     let (tell, told) = oneshot::channel();
     let thread = std::thread::Builder::new().name("webhook".to_owned());

@@ -19,13 +19,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Connection<T> {
     stream: T,
     settings: TransferSettings,
-    /// Watches the client from the moment on at which it takes nothing, until everything is written.
+    /// Watches the client from the first write that blocks until everything is written.
     blocked: Option<Pace>,
     held: Held,
 }
 
-/// How many bytes the system keeps for a connection beyond those on their way. With its usual megabytes a slow client
-/// would seem to read nothing for a long time, and then a megabyte at once.
+/// How many unsent bytes the system buffers for a connection. With its default of megabytes, a slow client would seem
+/// to read nothing for a long time, and then a megabyte at once.
 const UNSENT: u32 = 1 << 16;
 
 impl Connection<TcpStream> {
@@ -54,7 +54,7 @@ impl<T> Connection<T> {
         }
     }
 
-    /// Returns what the connection holds.
+    /// Returns the permit that the connection holds.
     pub fn held(&self) -> Held {
         self.held.clone()
     }
@@ -120,7 +120,7 @@ impl Held {
     /// Counts the permit for another client.
     ///
     /// # Errors
-    /// [`Full`], if that client has as many as it may have.
+    /// [`Full`] if that client has as many sockets as it may have.
     pub fn move_to(&self, client: Client) -> Result<(), Full> {
         let mut seat = self.0.borrow_mut();
         seat.as_mut().map_or(Ok(()), |seat| seat.move_to(client))

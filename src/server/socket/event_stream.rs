@@ -1,4 +1,5 @@
-//! Answers as server-sent events: for subscriptions where WebSockets are not wanted, and for anything else.
+//! Answers as server-sent events: for subscriptions of clients that do not use WebSockets, and for all other
+//! operations.
 //!
 //! The protocol is that of `graphql-sse` with a connection for each operation:
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
@@ -19,7 +20,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Interval, interval};
 
-/// How often something is sent while nothing happens, so that no proxy takes the connection for dead.
+/// How often a comment is sent, so that no proxy closes the connection as idle.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Opens a stream. Errors of the operation are sent in the stream, as the protocol asks.
@@ -40,9 +41,9 @@ pub fn open(
     HttpResponse::Ok()
         .content_type(MediaType::EventStream.content_type())
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        // Some proxies would keep events until there are many.
+        // Some proxies would buffer events.
         .insert_header(("x-accel-buffering", "no"))
-        // Compression would keep them too.
+        // Compression would buffer them too.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         // The permit is free again when the connection is gone.
         .force_close()
@@ -52,16 +53,16 @@ pub fn open(
 /// How many bytes of an event are handed to the connection at a time: it copies what it is given.
 const PIECE: usize = 1 << 16;
 
-/// What a stream needs to go on.
+/// The state of a stream.
 struct Writing {
     state: web::Data<State>,
     caller: Caller,
     looks: Looks,
-    /// Counts the stream as long as it lasts, or its connection does.
+    /// Counts the stream until both the stream and its connection have ended.
     _held: Held,
     replies: BoxStream<'static, Reply>,
     alive: Interval,
-    /// What is not sent yet of an event, and what it holds.
+    /// The part of an event that is not sent yet, and the memory that the event holds.
     rest: Bytes,
     holding: Option<Holding>,
     has_ended: bool,
@@ -86,7 +87,7 @@ fn write(
         has_ended: false,
     };
     let stopped = async move {
-        // An error means that the server is gone.
+        // An error means that the server has ended.
         let _ = is_ending.wait_for(|is_ending| *is_ending).await;
     };
     let events = stream::unfold(writing, |mut writing| async {
@@ -97,7 +98,7 @@ fn write(
 }
 
 impl Writing {
-    /// Returns what is to be sent next, a piece at a time.
+    /// Returns the next piece to send.
     async fn next_piece(&mut self) -> Option<Bytes> {
         if self.rest.is_empty() {
             self.holding = None;
@@ -107,7 +108,7 @@ impl Writing {
         Some(self.rest.split_to(length))
     }
 
-    /// Waits for what is to be sent next. Returns `None` after the end, and if the key is no longer valid.
+    /// Waits for the next event. Returns `None` after the end, and if the key is no longer valid.
     async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if self.has_ended {
@@ -141,7 +142,7 @@ impl Writing {
     }
 }
 
-/// JSON has no line breaks outside of its texts, and in them they are escaped.
+/// Writes a payload as an event. JSON has line breaks only within texts, where they are escaped.
 fn next(payload: &[u8]) -> Vec<u8> {
     [b"event: next\ndata: ", payload, b"\n\n"].concat()
 }

@@ -1,5 +1,5 @@
-//! Looks at the headers of WebSocket frames as they arrive. A frame says how long it is before its first byte; the parser
-//! behind this guard looks at that only when the frame is complete, and keeps everything until then.
+//! Checks the headers of WebSocket frames as they arrive. A header declares the length of its frame, but the parser
+//! behind this guard checks it only when the frame is complete, and buffers everything until then.
 
 use actix_web::HttpRequest;
 use actix_web::dev;
@@ -10,12 +10,12 @@ use async_graphql::futures_util::StreamExt;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The longest header: two bytes, eight of a length, four of a mask.
+/// The longest header: two bytes, eight for a length, four for a mask.
 const LONGEST_HEADER: usize = 14;
-/// The most bytes of a frame that controls the connection: a ping, a pong or a close.
+/// The largest payload of a control frame (a ping, a pong or a close), in bytes.
 const LARGEST_CONTROL: u64 = 125;
 
-/// The largest message that a socket takes, which grows when the client has introduced itself.
+/// The largest message that a socket accepts. It grows after `connection_init`.
 #[derive(Clone)]
 pub struct MessageLimit(Rc<Cell<u64>>);
 
@@ -36,10 +36,8 @@ impl MessageLimit {
     }
 }
 
-/// Fails the body of a request as soon as a frame in it declares a message above the limit.
-///
-/// # Errors
-/// None; extracting a payload does not fail.
+/// Makes the body of a request fail as soon as a frame in it declares a message above the limit. Extracting the payload
+/// again does not fail.
 pub fn guard(request: &HttpRequest, body: Payload, limit: MessageLimit) -> Result<Payload, Error> {
     let mut frames = Frames::default();
     let guarded = body.map(move |bytes| {
@@ -59,15 +57,15 @@ pub fn guard(request: &HttpRequest, body: Payload, limit: MessageLimit) -> Resul
 #[derive(Debug, PartialEq, Eq)]
 struct TooLarge;
 
-/// Where the reader is in a stream of frames (RFC 6455, section 5.2).
+/// The position of the reader in a stream of frames (RFC 6455, section 5.2).
 #[derive(Default)]
 struct Frames {
     header: [u8; LONGEST_HEADER],
-    /// How many bytes of the header are there.
+    /// How many bytes of the header have arrived.
     filled: usize,
     /// How many bytes of the payload are still to come.
     left: u64,
-    /// How many bytes the earlier frames of a message in pieces had.
+    /// How many bytes the earlier frames of a fragmented message had.
     earlier: u64,
 }
 
@@ -88,7 +86,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Checks the length as soon as it is known, and goes on to the payload when the header is complete.
+    /// Checks the length as soon as it is known. When the header is complete, the payload follows.
     fn check_length(&mut self, limit: u64) -> Result<(), TooLarge> {
         let [flags, short, ..] = self.header;
         let length_bytes = match short & 0x7f {

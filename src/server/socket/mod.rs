@@ -1,4 +1,4 @@
-//! Connections that stay open: WebSockets, server-sent events, and what clients must read in time.
+//! Connections that stay open: WebSockets, server-sent events, and the checks that clients read in time.
 
 pub(in crate::server) mod connection;
 pub(in crate::server) mod event_stream;

@@ -1,5 +1,5 @@
-//! What a socket still has to send. Messages wait for the connection by their bytes: a client that does not read makes
-//! the socket wait, instead of filling the memory of the server.
+//! The send buffer of a socket, bounded in bytes. If a client does not read, the socket waits instead of filling the
+//! memory of the server.
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -13,20 +13,20 @@ use tokio::sync::watch;
 /// How many bytes may wait for the connection when another message is added.
 const MOST_WAITING: u64 = 1 << 18;
 
-/// The most bytes of a message that are put in at a time: the connection copies what it is given.
+/// How many bytes of a message are added at a time: the connection copies what it is given.
 const PIECE: usize = 1 << 16;
 
-/// Where a socket puts its messages.
+/// The send buffer of a socket.
 pub struct Outbox {
     session: Session,
-    /// How many bytes were put in.
+    /// How many bytes were added.
     sent: u64,
     /// How many bytes the connection has taken out.
     taken: watch::Receiver<u64>,
 }
 
 impl Outbox {
-    /// Returns the outbox of a session, and its response with a body that counts.
+    /// Returns the outbox of a session, and its response with a body that counts the sent bytes.
     pub fn open(response: HttpResponse, session: Session) -> (HttpResponse, Outbox) {
         let (sender, taken) = watch::channel(0);
         let response = response.map_body(|_, body| {
@@ -44,7 +44,8 @@ impl Outbox {
         (response, outbox)
     }
 
-    /// Adds a text, once there is room for it. A long one goes in pieces, so that most of it is on its way afterwards.
+    /// Adds a text once the buffer has capacity. A long text is added in pieces, so that most of it is already sent
+    /// when this returns.
     ///
     /// # Errors
     /// [`Closed`] if the connection is gone.
@@ -107,7 +108,7 @@ impl Outbox {
     }
 }
 
-/// Returns how long a frame with that payload is, which a server does not mask.
+/// Returns the length of a frame with that payload. Frames of a server are not masked.
 fn frame_length(payload: usize) -> u64 {
     let header = match payload {
         0..126 => 2,
@@ -117,7 +118,7 @@ fn frame_length(payload: usize) -> u64 {
     header + payload as u64
 }
 
-/// The body of a socket, which reports how much of it was taken.
+/// The body of a socket. It reports how many bytes the connection has taken.
 struct CountedBody {
     body: BoxBody,
     taken: watch::Sender<u64>,

@@ -1,8 +1,8 @@
-//! The protocol `graphql-transport-ws`, apart from sockets and time: what a client's message asks for, and the messages
-//! that answer it.
+//! The protocol `graphql-transport-ws`, without sockets and timers: what to do after each message of a client, and the
+//! messages of the server.
 //!
-//! It is the one of <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. async-graphql has an engine for
-//! it, which lets a second subscriber of an id replace the first and closes with other codes than the protocol's.
+//! It is specified in <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>. The engine of async-graphql is
+//! not used: it lets a second subscriber of an id replace the first, and uses other close codes than the protocol.
 
 use crate::graphql::{ErrorCode, Parameters, Refusal, write_response};
 use async_graphql::Response;
@@ -10,23 +10,23 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
-/// The name by which clients ask for the protocol.
+/// The name of the protocol in `Sec-WebSocket-Protocol`.
 pub const NAME: &str = "graphql-transport-ws";
 
 /// How many operations may run over one socket at the same time.
 const MAX_OPERATIONS: usize = 100;
 
-/// The end of a socket, by the server.
+/// How the server closes a socket.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Close {
     /// The close code.
     pub code: u16,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
 impl Close {
-    /// An end.
+    /// Returns a close with this code and reason.
     pub fn new(code: u16, reason: impl Into<String>) -> Close {
         Close {
             code,
@@ -35,21 +35,21 @@ impl Close {
     }
 }
 
-/// What to do about a message.
+/// What to do after a message.
 #[derive(Debug)]
 pub enum Step {
     /// Nothing.
     Nothing,
     /// Send this.
     Send(String),
-    /// Let the client in by its key, the value of a header `Authorization`, and acknowledge it.
+    /// Admit the client by its key, in the form of a header `Authorization`, and acknowledge it.
     Introduce { authorization: Option<String> },
     /// Execute an operation, and hand over its replies.
     Start {
         id: String,
         parameters: Box<Parameters>,
     },
-    /// End an operation: the client does not wait for it any more.
+    /// Stop an operation: the client no longer waits for it.
     Stop { id: String },
     /// Close the socket.
     Close(Close),
@@ -78,7 +78,7 @@ enum Message {
     },
 }
 
-/// What is known of one socket.
+/// The state of one socket.
 #[derive(Debug, Default)]
 pub struct Protocol {
     is_introduced: bool,
@@ -87,17 +87,17 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Whether the client has introduced itself.
+    /// Returns whether the `connection_init` of the client was accepted.
     pub fn is_acknowledged(&self) -> bool {
         self.is_acknowledged
     }
 
-    /// Tells what to do when the client has not introduced itself in time.
+    /// Returns how to close the socket if `connection_init` was not accepted in time.
     pub fn time_out(&self) -> Close {
         Close::new(4408, "Connection initialisation timeout")
     }
 
-    /// Takes a message of the client.
+    /// Handles a message of the client.
     pub fn receive(&mut self, text: &str) -> Step {
         match serde_json::from_str(text) {
             Err(error) => Step::Close(Close::new(4400, format!("Invalid message: {error}"))),
@@ -118,18 +118,18 @@ impl Protocol {
             Ok(Message::Pong { .. }) => Step::Nothing,
             Ok(Message::Subscribe { id, payload }) => self.subscribe(id, payload, text),
             Ok(Message::Complete { id }) if self.running.remove(&id) => Step::Stop { id },
-            // It has ended already; the client could not know yet.
+            // The operation has ended already, but the client did not know yet.
             Ok(Message::Complete { .. }) => Step::Nothing,
         }
     }
 
-    /// Lets the client start operations, and writes the message that says so.
+    /// Lets the client start operations, and returns the message `connection_ack`.
     pub fn acknowledge(&mut self) -> String {
         self.is_acknowledged = true;
         json!({ "type": "connection_ack" }).to_string()
     }
 
-    /// Writes the message for an operation that is not begun because the client has asked for too much.
+    /// Returns the message for an operation that does not start because the budget of the client is used up.
     pub fn refuse_rate(&mut self, id: &str, message: &str, seconds: u64) -> String {
         self.running.remove(id);
         let extensions = json!({ "code": ErrorCode::RateLimited.as_str(), "retryAfter": seconds });
@@ -165,7 +165,7 @@ impl Protocol {
         }
     }
 
-    /// Writes the message for an answer.
+    /// Returns the message for an answer.
     pub fn next(&self, id: &str, response: &Response) -> String {
         let payload = write_response(response);
         let payload = String::from_utf8_lossy(&payload);
@@ -175,20 +175,21 @@ impl Protocol {
         )
     }
 
-    /// Writes the message for a refusal, after which the operation has ended.
+    /// Returns the message for a refusal, which ends the operation.
     pub fn refuse(&mut self, id: &str, refusal: &Refusal) -> String {
         self.running.remove(id);
         json!({ "id": id, "type": "error", "payload": refusal.errors }).to_string()
     }
 
-    /// Writes the message for the end of an operation, unless the client knows of it.
+    /// Returns the message for the end of an operation, or `None` if the client already knows that it has ended.
     pub fn end(&mut self, id: &str) -> Option<String> {
         let was_running = self.running.remove(id);
         was_running.then(|| json!({ "id": id, "type": "complete" }).to_string())
     }
 }
 
-/// Finds the key in what a client says of itself. What is no text is no key, as in a header.
+/// Finds the key in the payload of `connection_init`. A value that is not text counts as an invalid key, as in a
+/// header.
 fn find_authorization(payload: Map<String, Value>) -> Option<String> {
     let mut fields = payload.into_iter();
     let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("authorization"))?;

@@ -1,7 +1,7 @@
-//! The WebSocket door of the API: `GET /graphql`, for everything that can be asked, and the only one for subscriptions.
+//! The WebSocket endpoint of the API: `GET /graphql`, for queries, mutations and subscriptions.
 //!
-//! Every socket is one task: it listens to the client, lets the operations go on, and sends what comes of them. A
-//! client that reads slowly slows its own operations down and nothing else; one that reads nothing loses its connection.
+//! Every socket is one task: it receives messages, drives the operations, and sends their results. A client that reads
+//! slowly slows down only its own operations. A client that reads nothing loses its connection.
 
 use super::connection::Held;
 use super::frame_guard::{MessageLimit, guard};
@@ -31,24 +31,24 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout};
 
-/// How long a client may take to introduce itself.
+/// How long a client may take to send `connection_init`.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-/// How often a client is asked whether it is there.
+/// How often the server sends a ping.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long a client may say nothing, not even that it is there.
+/// How long a client may send nothing, not even a pong.
 const SILENCE: Duration = Duration::from_secs(50);
-/// How long a client may take to answer a goodbye.
+/// How long a client may take to answer a close frame.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// The largest message of a client that has not introduced itself, in bytes.
+/// The largest message before `connection_init` is accepted, in bytes.
 const MAX_INTRODUCTION: usize = 8 << 10;
 
-/// When to try again where there are too many sockets, in seconds.
+/// After how many seconds to try again if there are too many sockets.
 const SEAT_SECONDS: u64 = 10;
 /// The message for a client with too many sockets.
 const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
 
-/// Opens a socket. Whose it is may be known only when the client introduces itself; until then it counts for the address
-/// that it comes from.
+/// Opens a socket. If the request names no caller, the socket counts for the address of the client until the client
+/// sends `connection_init`.
 pub async fn open(
     request: HttpRequest,
     body: web::Payload,
@@ -104,7 +104,7 @@ pub async fn open(
     Ok(response)
 }
 
-/// Refuses a socket or a stream for which there is no place.
+/// Refuses a socket or an event stream because there are too many.
 pub fn refuse_seat(full: Full) -> HttpResponse {
     let refused = match full {
         Full::Server => {
@@ -130,10 +130,10 @@ fn is_spoken(headers: &HeaderMap) -> bool {
     offers.any(|offer| offer.split(',').any(|name| name.trim() == NAME))
 }
 
-/// What comes of an operation.
+/// A reply of an operation.
 struct Event {
     id: String,
-    /// None at its end.
+    /// `None` at the end of the operation.
     reply: Option<Reply>,
 }
 
@@ -144,28 +144,28 @@ struct Socket {
     outbox: Outbox,
     limit: MessageLimit,
     protocol: Protocol,
-    /// The client, where it is known.
+    /// The caller, once it is known.
     caller: Option<Caller>,
     peer: IpAddr,
-    /// Whether it calls the server by another name than a loopback one, for which it needs a key whatever happens.
+    /// Whether the host by which the client addresses this server is not a loopback name. Then a key is always needed.
     is_strange: bool,
     held: Held,
-    /// What ends the operations that run.
+    /// The handles that stop the running operations, by id.
     running: HashMap<String, AbortHandle>,
     events: SelectAll<Abortable<BoxStream<'static, Event>>>,
 }
 
 /// Why a socket ends.
 enum Ending {
-    /// The server says so.
+    /// The server closes the socket.
     Close(Close),
-    /// The client said so, or is gone.
+    /// The client closed the socket, or is gone.
     Gone(Option<CloseReason>),
 }
 
 impl Socket {
     async fn run(mut self, mut messages: AggregatedMessageStream) {
-        // A server that stops waits until every socket has dropped its own.
+        // A stopping server waits until every socket has dropped its receiver.
         let mut is_ending = self.state.end_sockets.subscribe();
         let ending = self.talk(&mut messages, &mut is_ending).await;
         let reason = match ending {
@@ -182,7 +182,7 @@ impl Socket {
             }
             Ending::Gone(reason) => reason,
         };
-        // Fails where the client is gone.
+        // Fails if the client is gone.
         let _ = self.outbox.close(reason).await;
         // A client that answers has read the close frame. Whatever else it has sent is discarded.
         let _ = timeout(FAREWELL, async {
@@ -218,7 +218,7 @@ impl Socket {
                 Some(event) = self.events.next() => {
                     let start = Instant::now();
                     let told = self.tell(event).await;
-                    // While an event is sent, nothing is received. That time does not count as silence of the client.
+                    // Nothing is received while an event is sent. That time does not count as silence of the client.
                     heard_at += start.elapsed();
                     told
                 }
@@ -229,7 +229,7 @@ impl Socket {
         }
     }
 
-    /// Closes the socket of a key that is not good any more.
+    /// Closes the socket if its key is no longer valid.
     fn check_key(&self) -> Result<(), Ending> {
         let State { api, gate, .. } = &**self.state;
         let app = api.app();
@@ -241,7 +241,8 @@ impl Socket {
         }
     }
 
-    /// Lets the client in by the key of its introduction, or else of its upgrade, or without one where none is asked for.
+    /// Admits the client by the key in `connection_init`, or else by the caller of the upgrade request, or without a
+    /// key if none is needed.
     async fn introduce(&mut self, authorization: Option<String>) -> Result<(), Ending> {
         let State { api, gate, .. } = &**self.state;
         let app = api.app();
@@ -293,7 +294,7 @@ impl Socket {
         let text = match message {
             Some(Ok(AggregatedMessage::Text(text))) => text,
             Some(Ok(AggregatedMessage::Ping(bytes))) => {
-                // Fails where the client is gone, which is noticed at the next message.
+                // Fails if the client is gone, which is noticed at the next message.
                 let _ = self.outbox.pong(&bytes).await;
                 return Ok(());
             }
@@ -322,7 +323,7 @@ impl Socket {
     async fn start(&mut self, id: String, parameters: Parameters) -> Result<(), Ending> {
         let State { api, gate, .. } = &**self.state;
         let Some(caller) = self.caller else {
-            // The protocol starts nothing before the introduction.
+            // The protocol starts no operation before `connection_init`.
             return Err(Ending::Close(Close::new(4401, "Unauthorized")));
         };
         let prepared = api.prepare(parameters, &caller.asking(Way::Stream, &self.request_id));
@@ -351,7 +352,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Drops an operation and everything it waits for.
+    /// Stops an operation, and drops everything that it waits for.
     fn stop(&mut self, id: &str) {
         if let Some(handle) = self.running.remove(id) {
             handle.abort();
@@ -364,7 +365,7 @@ impl Socket {
         if is_end {
             self.stop(id);
         }
-        // What an answer holds is free when it has been sent.
+        // The memory that an answer holds is released when the answer has been sent.
         let (message, _holding) = match event.reply {
             Some(Reply::Next(answer)) => {
                 let Answer { response, holding } = *answer;
@@ -385,7 +386,7 @@ fn close_for(error: &ProtocolError, limit: u64) -> Close {
         ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Close::new(1007, "Expected UTF-8")
         }
-        // A message in pieces that is too large comes as an error of reading.
+        // A fragmented message that is too large is reported as an I/O error.
         ProtocolError::Overflow | ProtocolError::Io(_) => {
             Close::new(1009, format!("Expected at most {limit} bytes"))
         }

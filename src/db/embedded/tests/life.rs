@@ -67,7 +67,7 @@ fn a_cluster_of_another_version_is_refused_with_both_versions() {
 #[test]
 fn a_lasting_cluster_keeps_its_data_over_stop_and_start() {
     let dir = scratch();
-    // What a start that was killed half-way would leave.
+    // A start that was killed half-way would leave this directory.
     let options = EmbeddedOptions::lasting(dir.path().join("data"));
     fs::create_dir_all(options.data_dir.join("cluster.new-1-1/base")).unwrap();
 

@@ -1,7 +1,7 @@
 //! Tests of the embedded server as its users see it, with real clusters.
 //!
-//! They need server binaries on the system. `sql` speaks just enough of the protocol to ask a
-//! question, so that no client library is needed here.
+//! They need server binaries on the system. `sql` speaks just enough of the protocol to run a statement, so that no
+//! client library is needed here.
 
 mod life;
 mod quiet;

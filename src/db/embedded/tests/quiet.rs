@@ -1,4 +1,4 @@
-//! What the server writes into its log.
+//! Tests of what the server writes into its log.
 
 use super::super::EmbeddedOptions;
 use super::{scratch, start};

@@ -1,4 +1,4 @@
-//! Several processes and one cluster, some of them killed.
+//! Tests of several processes with one cluster, some of them killed.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,9 +13,9 @@ use super::super::account::RunAs;
 use super::super::{EmbeddedOptions, process};
 use super::{eventually, is_gone, scratch, server_pid, sql, start};
 
-/// In a child process of `start_elsewhere`: the data directory to start in.
+/// The environment variable with the data directory, in a child process of `start_elsewhere`.
 const CHILD_DIR: &str = "ROLLCALL_TEST_EMBEDDED_DIR";
-/// And whether as a throw-away.
+/// The environment variable that says whether the data directory is a throw-away.
 const CHILD_THROWAWAY: &str = "ROLLCALL_TEST_EMBEDDED_THROWAWAY";
 
 #[test]
@@ -29,7 +29,7 @@ fn a_second_user_attaches_and_outlives_the_first() {
     assert_eq!(server_pid(&options.data_dir), pid);
     first.stop().unwrap();
     assert_eq!(sql(second.url(), "SELECT 1"), "1");
-    // Later than the watchdog would need to act.
+    // Longer than the watchdog would need to act.
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(sql(second.url(), "SELECT 1"), "1");
     second.stop().unwrap();
@@ -64,7 +64,7 @@ fn a_killed_server_is_started_again() {
     kill(pid, Signal::SIGKILL).unwrap();
     eventually("the server ends", || is_gone(pid));
 
-    // The first process has not noticed, and counts as a user still.
+    // The first process has not noticed this, and still counts as a user.
     let second = start(&options);
     assert_eq!(sql(second.url(), "SELECT answer FROM kept"), "42");
     first.stop().unwrap();
@@ -131,7 +131,7 @@ fn start_elsewhere(options: &EmbeddedOptions) -> Child {
     child
 }
 
-/// Not a test but a part of the others below, unless they call it.
+/// The child process of the tests below. As a test by itself it does nothing.
 #[test]
 fn a_process_killed_by_force() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else {

@@ -1,4 +1,4 @@
-//! What killed upgrades leave, and clusters that only newer binaries are there for.
+//! Tests of killed upgrades, and of clusters for which there are only newer binaries.
 
 use super::super::{
     BinarySearch, EmbeddedOptions, EmbeddedPostgres, NewBinaries, TransferMode, upgrade,
@@ -51,7 +51,7 @@ fn an_upgrade_that_was_killed_before_its_end_leaves_the_old_cluster() {
     let dir = scratch();
     let data = dir.path().join("data");
     let options = cluster_with(&data, "old");
-    // As pg_upgrade --link does just before it links, and a process that was still at work.
+    // The state just before pg_upgrade --link links files, with a process that is still at work.
     let global = data.join("cluster/global");
     move_dir(global.join("pg_control"), global.join("pg_control.old"));
     let place = data.join("upgrade.new-1");

@@ -13,7 +13,7 @@ thread_local! {
     static MARKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether counted fields show in the schema which they are.
+/// Returns whether counted fields have the type `Counted` in the schema.
 pub fn is_marking() -> bool {
     MARKING.get()
 }
@@ -160,7 +160,7 @@ async fn parts_of_answers_that_wait_together_keep_nobody_waiting() {
         budget.take_turns().await;
     }
     let waiting: Vec<AnswerBudget> = std::iter::repeat_with(large).take(8).collect();
-    // Two parts of each, in two rounds.
+    // Two parts of each answer, in two rounds.
     let rounds = [&waiting, &waiting].into_iter().flatten();
     let mut parts: Vec<_> = rounds
         .map(|budget| {

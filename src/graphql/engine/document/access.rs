@@ -1,4 +1,4 @@
-//! Whether a key may have every field that an operation selects.
+//! Checks that a key may use every field that an operation selects.
 
 use super::inclusion::is_included;
 use super::problem::{TOLD, list_first};
@@ -12,10 +12,10 @@ use async_graphql::indexmap::IndexMap;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
-/// Makes sure of it, before anything is executed.
+/// Checks the scopes that the selected fields need, before anything is executed.
 ///
 /// # Errors
-/// A [`Refusal`] that names every field which is not for these scopes, once.
+/// A [`Refusal`] that names up to [`TOLD`] of the fields that these scopes do not allow, and how many others there are.
 pub fn check_scopes(
     document: &ExecutableDocument,
     operation: &Operation,

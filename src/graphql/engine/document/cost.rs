@@ -1,8 +1,9 @@
-//! What an operation costs, before it is executed: about how many things the server has to look up and write out.
+//! The cost of an operation, computed before it is executed: about how many things the server has to look up and write.
 //!
-//! An object costs 1, ten scalars of it 1 more, a JSON document [`JSON`] more, and a list as much as it can have items: a
-//! connection as many as its page, any other list what is usual. Fields that evaluate rules or walk through history cost
-//! their [`WEIGHTS`], and the conditions of a rule that is given with the request cost extra (`rule_cost.rs`).
+//! An object costs 1, ten scalars of it 1 more, and a JSON document [`JSON`] more. A list costs as much as the items
+//! that it can have: a page of a connection, and otherwise [`USUAL_ITEMS`] if the list has no size of its own. Fields
+//! that evaluate rules or read history cost their [`WEIGHTS`], and the conditions of a rule in the request cost extra
+//! (`rule_cost.rs`).
 
 use super::inclusion::is_included;
 use super::rule_cost::cost_of_rule;
@@ -12,22 +13,22 @@ use apollo_compiler::executable::{ExecutableDocument, Field, Operation, Selectio
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 
-/// How many items of a list count that has no size of its own.
+/// How many items count for a list without a size of its own.
 const USUAL_ITEMS: u64 = 10;
-/// How many items a page has where the request does not say.
+/// The size of a page if the request gives none.
 const USUAL_PAGE: u64 = 50;
 /// The largest page.
 const LARGEST_PAGE: u64 = 250;
-/// What asking about the schema costs, for each of its two fields: telling all of it takes as long as a page of objects.
+/// The cost of a field about the schema: returning all of it takes as long as a page of objects.
 const INTROSPECTION: u64 = 200;
-/// How many scalars of an object cost as much as another object: every field of an answer takes memory.
+/// How many scalars of an object cost as much as one object: every field of an answer takes memory.
 const SCALARS: u64 = 10;
-/// What a JSON document costs: custom values, properties of events and rules are larger than other scalars.
+/// The cost of a JSON document: custom values, properties of events and rules are larger than other scalars.
 const JSON: u64 = 2;
-/// What any change costs.
+/// The cost of any mutation.
 const MUTATION: u64 = 10;
 
-/// Fields that cost more than an object, with the argument that makes them so where there is one.
+/// Fields that cost more than an object. If an argument is named, the weight counts only if the argument is given.
 const WEIGHTS: [(&str, &str, Option<&str>, u64); 27] = [
     ("Mutation", "refreshSegments", None, 1_000),
     ("Mutation", "createBulkAction", None, 500),
@@ -58,7 +59,7 @@ const WEIGHTS: [(&str, &str, Option<&str>, u64); 27] = [
     ("SegmentChange", "left", None, 5),
 ];
 
-/// Returns what an operation of a validated document costs with these variables.
+/// Returns the cost of an operation of a validated document with these variables.
 pub fn cost_of(
     document: &ExecutableDocument,
     operation: &Operation,
@@ -72,12 +73,12 @@ pub fn cost_of(
     costing.cost_set(&operation.selection_set).settle().once
 }
 
-/// What a set of selections costs: once, and for each item of the page it belongs to.
+/// The cost of a selection set: once, and for each item of the page that it belongs to.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     once: u64,
     each: u64,
-    /// The scalars of the object itself, which do not count in the others yet.
+    /// The scalars of the object itself, which are not in `once` yet.
     scalars: u64,
 }
 
@@ -90,7 +91,7 @@ impl Cost {
         }
     }
 
-    /// Adds what the scalars cost, once all of the object are known.
+    /// Adds the cost of the scalars, once all scalars of the object are counted.
     fn settle(self) -> Cost {
         Cost {
             once: self.once.saturating_add(self.scalars / SCALARS),
@@ -120,7 +121,7 @@ impl<'d> Costing<'d> {
         cost
     }
 
-    /// Every fragment is looked at once.
+    /// Computes the cost of each fragment once.
     fn cost_fragment(&mut self, name: &'d str) -> Cost {
         if let Some(cost) = self.fragments.get(name) {
             return *cost;
@@ -201,7 +202,7 @@ impl<'d> Costing<'d> {
         weight.saturating_add(rule) + if parent == "Mutation" { MUTATION } else { 0 }
     }
 
-    /// Returns how many items a field is asked for: as `first` or `last`, or by a list of ids.
+    /// Returns how many items the arguments of a field ask for: `first`, `last`, or the length of a list such as `ids`.
     fn size(&self, field: &Field) -> Option<u64> {
         let sizes = ["first", "last", "ids", "representations"].into_iter();
         sizes
@@ -209,7 +210,8 @@ impl<'d> Costing<'d> {
             .find_map(|value| self.read(value))
     }
 
-    /// Returns how many results a mutation has: one for each item of a list in its input.
+    /// Returns how many results a mutation has: one for each item of the longest list in its input, or 1 without a
+    /// list.
     fn inputs(&self, field: &Field) -> u64 {
         let number = match field
             .specified_argument_by_name("input")
@@ -254,7 +256,7 @@ impl<'d> Costing<'d> {
     }
 }
 
-/// Whether a type has a page of a list, whose size is an argument of the field that has the type.
+/// Returns whether a type is a page of a list. The page size is an argument of the field that has the type.
 fn is_paged(name: &str) -> bool {
     name.ends_with("Connection") || name == "ChangePage"
 }
@@ -375,7 +377,8 @@ mod tests {
         assert!(many <= limit, "{many}");
     }
 
-    /// The fields of a result count as often as the input has items, whether it is given as a variable or in the document.
+    /// The fields of a result count as often as the input has items, whether the input is a variable or in the
+    /// document.
     #[test]
     fn results_cost_as_many_as_there_are_inputs() {
         let ask = |variable: &str, input: &str| {

@@ -1,11 +1,11 @@
-//! `@skip` and `@include`: which selections are executed. Scopes and costs count only those.
+//! `@skip` and `@include`: which selections are executed. Only these count for scopes and costs.
 
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::executable::Selection;
 use serde_json::{Map, Value as Json};
 
-/// Returns whether a selection is executed with these variables. They were coerced: absent ones have their defaults.
+/// Returns whether a selection is executed. The variables must be coerced: absent ones have their defaults.
 pub fn is_included(selection: &Selection, variables: &Map<String, Json>) -> bool {
     let is_true = |directive: &Node<Directive>| match directive
         .specified_argument_by_name("if")

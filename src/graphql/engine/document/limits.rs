@@ -1,4 +1,4 @@
-//! What a document may be at most, found out before it is validated, in time linear in its text.
+//! The limits of a document, checked before it is validated, in time linear in its text.
 //!
 //! Fragments are measured once each and then counted wherever they are spread: a chain of thirty fragments, each of
 //! which spreads the next one twice, is a kilobyte of text and a billion selections.
@@ -9,30 +9,30 @@ use apollo_compiler::ast::{
 };
 use std::collections::HashMap;
 
-/// The bounds of a document.
+/// The limits of a document and of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Words and signs of the text.
+    /// Tokens of the text.
     pub tokens: usize,
-    /// Brackets of any kind within each other; the greatest rules stay well below it.
+    /// Nested brackets of any kind. The largest rules stay well below this.
     pub nesting: usize,
-    /// Fields within each other, without those of introspection.
+    /// Nested fields, without those of introspection.
     pub depth: usize,
-    /// Fields and fragments, counted as often as they are spread.
+    /// Fields and fragments. Those in a fragment count as often as it is spread.
     pub selections: usize,
-    /// The same field beside itself in one place, under the same name.
+    /// Occurrences of a field under the same name in one selection set.
     pub repeats: usize,
-    /// Aliases, counted likewise.
+    /// Aliases. Those in a fragment count as often as it is spread.
     pub aliases: usize,
-    /// Directives, counted likewise.
+    /// Directives. Those in a fragment count as often as it is spread.
     pub directives: usize,
     /// Directives in one place.
     pub directives_in_place: usize,
-    /// Fragments that spread each other in a row.
+    /// The length of a chain of fragments that spread each other.
     pub chain: usize,
-    /// Lists of fields or types within each other in an introspection: one more than tools ask for.
+    /// Nested lists of fields or types in an introspection: one more than tools ask for.
     pub introspection_lists: usize,
-    /// What an operation may cost; see `cost.rs`.
+    /// The cost of an operation; see `cost.rs`.
     pub cost: u64,
     /// The bytes of an answer, counted while it is built; see `answer_budget.rs`.
     pub answer: usize,
@@ -60,8 +60,8 @@ impl Default for Limits {
     }
 }
 
-/// Makes sure that the brackets of a text are not nested too deeply for a parser that calls itself for each. Strings
-/// and comments do not count.
+/// Checks that the brackets of a text are not nested too deeply for a recursive parser. Brackets in strings and
+/// comments do not count.
 pub fn check_nesting(text: &str, limits: &Limits) -> Result<(), String> {
     let mut depth: usize = 0;
     let mut rest = text.as_bytes();
@@ -117,7 +117,7 @@ fn skip_block_string(mut rest: &[u8]) -> &[u8] {
     rest
 }
 
-/// Makes sure that a parsed document keeps within the limits.
+/// Checks that a parsed document is within the limits.
 pub fn check_size(document: &Document, limits: &Limits) -> Result<(), String> {
     let mut measuring = Measuring {
         limits,
@@ -142,7 +142,7 @@ pub fn check_size(document: &Document, limits: &Limits) -> Result<(), String> {
                 }
                 size.and(measuring.measure_set(&operation.selection_set, 0)?)
             }
-            // A fragment that is not used is measured too: validation would look at it before it refuses it.
+            // A fragment that is not used is measured too: validation visits it before it refuses it.
             Definition::FragmentDefinition(fragment) => measuring.measure_fragment(fragment, 0)?,
             _ => Size::default(),
         };
@@ -151,7 +151,7 @@ pub fn check_size(document: &Document, limits: &Limits) -> Result<(), String> {
     Ok(())
 }
 
-/// What is counted.
+/// The size of a part of a document.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     depth: usize,
@@ -175,7 +175,7 @@ impl Size {
         })
     }
 
-    /// Both, beside each other.
+    /// Returns the size of two parts beside each other.
     fn and(self, other: Size) -> Size {
         Size {
             depth: self.depth.max(other.depth),
@@ -205,7 +205,7 @@ impl Size {
     }
 }
 
-/// Makes sure that a field is not repeated too often in one place. Tools that join documents repeat some fields.
+/// Checks that a field is not repeated too often in one selection set. Tools that join documents repeat some fields.
 fn check_repeats(set: &[Selection], limits: &Limits) -> Result<(), String> {
     if set.len() <= limits.repeats {
         return Ok(());
@@ -226,7 +226,7 @@ fn check_repeats(set: &[Selection], limits: &Limits) -> Result<(), String> {
 struct Measuring<'d> {
     limits: &'d Limits,
     fragments: HashMap<&'d str, &'d Node<FragmentDefinition>>,
-    /// None while it is being measured: a fragment that spreads itself is for the validation to refuse.
+    /// `None` while a fragment is being measured. Validation refuses a fragment that spreads itself.
     measured: HashMap<&'d str, Option<Size>>,
 }
 

@@ -1,4 +1,4 @@
-//! Values that are written in a document.
+//! Checks the values that are written in a document.
 
 use super::translate::constant;
 use super::values::{Judge, ValueProblem, check_custom_scalar, is_one_of};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use std::collections::{HashMap, HashSet};
 
 impl Judge<'_> {
-    /// Looks at the values of a validated document.
+    /// Checks the values in a validated document.
     pub fn check_literals(self, document: &ExecutableDocument) -> Vec<ValueProblem> {
         let mut problems = Vec::new();
         let none = HashSet::new();
@@ -45,8 +45,8 @@ impl Judge<'_> {
         problems
     }
 
-    /// Looks for variables that are null where a value is needed. Validation allows a variable of a nullable type there if
-    /// it has a default.
+    /// Finds variables that are null although a value is needed. Validation allows a nullable variable there if it has
+    /// a default.
     pub fn check_nulls(
         self,
         document: &ExecutableDocument,
@@ -77,12 +77,12 @@ impl Judge<'_> {
     }
 }
 
-/// The values that are written in a document, in one of its operations or in a fragment.
+/// Checks the values that are written in an operation or a fragment.
 struct Literals<'d> {
     judge: Judge<'d>,
     /// The operation, for the types of its variables.
     operation: Option<&'d Node<Operation>>,
-    /// The variables that are null, where their values are known.
+    /// The variables that are null; empty if their values are not known yet.
     nulls: &'d HashSet<&'d str>,
 }
 
@@ -204,7 +204,7 @@ impl Literals<'_> {
     }
 }
 
-/// Returns the fragments that a selection set spreads, each once, those that fragments spread included.
+/// Returns each fragment that a selection set spreads once, including those that other fragments spread.
 fn spread_fragments<'d>(
     document: &'d ExecutableDocument,
     set: &'d SelectionSet,
@@ -229,7 +229,7 @@ fn spread_fragments<'d>(
     found.into_values()
 }
 
-/// Makes sure that every object in a value has each of its fields once.
+/// Checks that no object in a value has a field twice.
 fn check_names(value: &Node<ast::Value>, problems: &mut Vec<ValueProblem>) {
     match value.as_ref() {
         ast::Value::List(items) => {
@@ -258,7 +258,7 @@ fn check_literal(scalar: &str, literal: &ast::Value) -> Result<(), String> {
     check_custom_scalar(scalar, constant(literal))
 }
 
-/// Makes sure that doubles hold the numbers in a value of any form.
+/// Checks that doubles can hold the numbers in a value of any form.
 fn check_numbers(value: &ast::Value) -> Result<(), String> {
     let check = |text: &str| match text.parse() {
         Ok(double) => check_digits(text, double),

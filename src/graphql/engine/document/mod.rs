@@ -1,9 +1,9 @@
-//! Documents, from their text to what async-graphql executes.
+//! Turns the text of a document into the form that async-graphql executes.
 //!
-//! Each text goes through a bound (`limits.rs`), the validation of the specification (`apollo-compiler`, since
-//! async-graphql's misses rules and can be brought to exponential work), and the values it does not judge
-//! (`values.rs`). What came through is kept, within bounds, and later requests with the same text find it. Then, with
-//! the variables of a request, an operation has a cost (`cost.rs`) and is translated (`translate.rs`).
+//! Each text is checked against the limits (`limits.rs`) and validated by `apollo-compiler`. The validation of
+//! async-graphql lacks rules and can be made to do exponential work. Values that `apollo-compiler` does not check are
+//! checked after it (`values.rs`). Valid documents are cached, within bounds, and found by later requests with the same
+//! text. With the variables of a request, an operation then gets a cost (`cost.rs`) and is translated (`translate.rs`).
 
 pub(in crate::graphql) mod access;
 pub(in crate::graphql) mod cost;
@@ -40,30 +40,30 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use values::{Judge, ValueProblem};
 
-/// What may be asked about types that `apollo-compiler` does not know yet.
+/// A field of introspection that `apollo-compiler` does not know yet.
 const INTROSPECTION: &str = "extend type __Type { isOneOf: Boolean }";
 
-/// How many bytes of text the documents have at most that are kept; parsed they take about twenty times as much.
+/// How many bytes of text the cached documents have at most; parsed they take about twenty times as much.
 const KEPT_TEXT: u64 = 2 << 20;
-/// About how many documents are expected.
+/// About how many cached documents are expected.
 const EXPECTED: usize = 500;
 
-/// A request for a document that was not executed.
+/// Why a request is refused.
 #[derive(Debug)]
 pub struct Refusal {
-    /// What kind of mistake it is, of all its errors.
+    /// The code of all the errors.
     pub code: ErrorCode,
-    /// The errors of the input.
+    /// The errors, each with that code.
     pub errors: Vec<ServerError>,
 }
 
 impl Refusal {
-    /// A refusal with one error.
+    /// Creates a refusal with one error.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
         Refusal::of(code, vec![ServerError::new(bounded(message), None)])
     }
 
-    /// A refusal with these errors.
+    /// Creates a refusal with these errors, and gives them the code.
     pub fn of(code: ErrorCode, errors: Vec<ServerError>) -> Refusal {
         let errors = errors.into_iter().map(|error| with_code(error, code));
         Refusal {
@@ -73,7 +73,7 @@ impl Refusal {
     }
 }
 
-/// All that documents are judged by, and those that were.
+/// Checks documents, and caches those that are valid.
 pub struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
@@ -87,26 +87,26 @@ struct ByText;
 
 impl Weighter<Arc<str>, Arc<Valid<ExecutableDocument>>> for ByText {
     fn weight(&self, text: &Arc<str>, _: &Arc<Valid<ExecutableDocument>>) -> u64 {
-        // No document weighs nothing, or their number had no bound.
+        // Every document weighs something, or the number of cached documents would have no bound.
         text.len() as u64 + 200
     }
 }
 
 /// An operation that may be executed.
 pub struct ReadyOperation {
-    /// What async-graphql executes.
+    /// The operation as async-graphql executes it.
     pub translated: Translated,
     /// Whether it is a query, a mutation or a subscription.
     pub kind: OperationType,
-    /// The name of the operation, if it has one and traces show it.
+    /// The name of the operation, if it has one and traces are exported.
     pub name: Option<String>,
-    /// What it costs.
+    /// The cost of the operation.
     pub cost: u64,
 }
 
 impl Documents {
-    /// Judges documents by a schema. `is_open` is whether the schema may be asked for; `allowed` are the documents
-    /// that may be executed where not any may.
+    /// Checks documents against a schema. `is_open` says whether the schema is shown to clients. `allowed` are the only
+    /// documents that may be executed; `None` allows any document.
     pub fn new(
         sdl: &str,
         limits: Limits,
@@ -122,10 +122,10 @@ impl Documents {
         }
     }
 
-    /// Finds the text of a document that is given, named, or both.
+    /// Returns the text of a document that a request gives, names, or both.
     ///
     /// # Errors
-    /// A [`Refusal`] where it is not known or may not be executed.
+    /// A [`Refusal`] if the document is not known, may not be executed, or does not fit its hash.
     pub fn find_text(
         &self,
         text: Option<&str>,
@@ -137,7 +137,7 @@ impl Documents {
     /// Makes an operation of a document ready for execution.
     ///
     /// # Errors
-    /// A [`Refusal`] with everything that is wrong.
+    /// A [`Refusal`] with the problems of the first check that fails.
     pub fn prepare(
         &self,
         text: &Arc<str>,
@@ -173,12 +173,12 @@ impl Documents {
         })
     }
 
-    /// What an operation may cost.
+    /// Returns what an operation may cost.
     pub fn cost_limit(&self) -> u64 {
         self.limits.cost
     }
 
-    /// Keeps a text that is valid under its hash.
+    /// Registers a valid text under its hash.
     pub fn keep(&self, text: &Arc<str>, reference: &Reference) {
         self.persisted.keep(text, reference);
     }
@@ -255,7 +255,7 @@ impl Documents {
     }
 }
 
-/// Reads text that the program wrote itself. A mistake in it is a bug, which every test shows.
+/// Parses the schema that the program wrote itself. A mistake in it is a bug, which every test shows.
 #[expect(
     clippy::expect_used,
     reason = "the schema is our own, and a test builds it"

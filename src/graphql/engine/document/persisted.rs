@@ -1,8 +1,8 @@
-//! Documents that requests only name.
+//! Documents that a request names instead of sending their text.
 //!
-//! Any server keeps what clients register by its hash (automatic persisted queries, as Apollo's clients do:
+//! A server keeps the documents that clients register by hash (automatic persisted queries, as Apollo's clients do:
 //! <https://www.apollographql.com/docs/apollo-server/performance/apq>). A server with a folder of allowed documents
-//! executes nothing else.
+//! executes only these, and registers none.
 
 use super::Refusal;
 use crate::graphql::engine::code::ErrorCode;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// How many bytes of registered documents are kept.
 const KEPT_TEXT: u64 = 4 << 20;
-/// About how many are expected.
+/// About how many registered documents are expected.
 const EXPECTED: usize = 1_000;
 
 /// How a request names a document.
@@ -29,7 +29,7 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// Reads what a `documentId` says: `sha256:` and a hash, or a name.
+    /// Reads a `documentId`: `sha256:` and a hash, or a name.
     pub fn parse(id: &str) -> Reference {
         match id.strip_prefix("sha256:") {
             Some(hash) => Reference::Hash(hash.to_ascii_lowercase()),
@@ -38,7 +38,7 @@ impl Reference {
     }
 }
 
-/// The documents that may be executed, where not any may.
+/// The documents of a folder, which are then the only ones that may be executed.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedDocuments {
     by_id: HashMap<String, Arc<str>>,
@@ -48,25 +48,25 @@ pub struct AllowedDocuments {
 /// Why a folder of allowed documents cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AllowedDocumentsError {
-    /// It or a file in it cannot be read.
+    /// The folder or a file in it cannot be read.
     #[error("\"{}\" cannot be read: {cause}", path.display())]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// A manifest has another form.
+    /// A `.json` file is not a manifest of a known form.
     #[error("\"{}\": expected {{\"id\": \"document\", …}} as Relay writes it, or {{\"operations\": [{{\"id\": …, \"body\": …}}]}} as Apollo does", .0.display())]
     NoManifest(PathBuf),
-    /// Nothing is there.
+    /// The folder has no documents.
     #[error("\"{}\" has no file that ends with .graphql, .gql or .json", .0.display())]
     Empty(PathBuf),
 }
 
 impl AllowedDocuments {
-    /// Reads a folder: every `.graphql` or `.gql` file in it is a document, every `.json` file a manifest as Relay or
-    /// Apollo write it.
+    /// Reads a folder. Every `.graphql` or `.gql` file in it is a document; every `.json` file is a manifest as Relay
+    /// or Apollo writes it.
     ///
     /// # Errors
     /// [`AllowedDocumentsError`].
@@ -116,7 +116,7 @@ impl AllowedDocuments {
 
     fn add(&mut self, id: Option<&str>, text: &str) {
         let text: Arc<str> = text.trim().into();
-        // A client may hash the text as the file has it, or as it is after trimming.
+        // A client must hash the text without leading and trailing white space.
         self.by_id.insert(hash(&text), Arc::clone(&text));
         if let Some(id) = id {
             self.by_id.insert(id.to_owned(), Arc::clone(&text));
@@ -177,7 +177,7 @@ impl Persisted {
                 Err(Refusal::new(ErrorCode::BadRequest, message))
             }
             (None, Some(Reference::Hash(wanted))) => self.registered.get(wanted).ok_or_else(|| {
-                // Clients know this very message.
+                // Clients recognise exactly this message.
                 Refusal::new(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound")
             }),
             (_, Some(Reference::Name(_))) => {

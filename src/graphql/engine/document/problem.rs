@@ -1,4 +1,4 @@
-//! From what is wrong with a document to the errors of the API: in the words of the reference implementation, with the
+//! Converts the problems of a document to errors of the API, with the messages of the reference implementation and the
 //! nearest known name.
 
 use super::translate::position;
@@ -13,7 +13,7 @@ use async_graphql::ServerError;
 /// The most problems reported at once.
 pub const TOLD: usize = 20;
 
-/// How a suggestion of the validator itself begins.
+/// How the validator begins a suggestion of its own.
 const SUGGESTION: &str = " Did you mean ";
 
 /// Converts validation diagnostics to errors without codes. Returns an empty list if all diagnostics are false
@@ -43,7 +43,7 @@ pub fn list_errors(
     })
 }
 
-/// Makes errors of the first problems, and one more that says how many others there are.
+/// Returns errors for the first problems, and one more error that says how many others there are.
 pub fn list_first<T>(
     most: usize,
     mut problems: Vec<T>,
@@ -58,13 +58,13 @@ pub fn list_first<T>(
     errors
 }
 
-/// Whether a message is a false positive: a scalar of any form may be a list, and the list may contain null. Where null
-/// is wrong, `values.rs` says so.
+/// Returns whether a message is a false positive: a scalar of any form may be a list, and the list may contain null. If
+/// null is not allowed, `literals.rs` reports it.
 fn is_mistaken(message: &str) -> bool {
     message == "JSON cannot represent value: null"
 }
 
-/// Finds the name that was probably meant. Diagnostics of a document have no other form than their message.
+/// Returns a hint with the name that was probably meant. It parses the message, because a diagnostic has no other form.
 fn suggest(schema: &Schema, message: &str) -> Option<String> {
     let mut quoted = message.split('"').skip(1).step_by(2);
     let (unknown, owner) = (quoted.next()?, quoted.next());

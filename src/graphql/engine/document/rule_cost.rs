@@ -1,27 +1,27 @@
-//! What the conditions of a rule cost that is given with a request, before it is evaluated.
+//! The cost of the conditions of a rule in a request, computed before the rule is evaluated.
 //!
-//! The rule may not be valid. Whatever it holds is counted, so that nothing in it is free that would be evaluated.
+//! The rule may be invalid. Everything in it is counted, so that nothing that would be evaluated is free.
 
 use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::Field;
 use serde_json::{Map, Value as Json};
 
-/// The fields that evaluate a given rule, the arguments that may hold it, and for whom it is evaluated.
+/// The fields that evaluate a rule of the request, the arguments that may hold it, and the prices of its conditions.
 const FIELDS: [(&str, &str, &[&str], Prices); 3] = [
     ("Query", "previewSegment", &["rule", "ruleJson"], OVER_ALL),
     ("Query", "subscribers", &["filter"], OVER_ALL),
     ("Subscriber", "explain", &["rule", "ruleJson"], FOR_ONE),
 ];
 
-/// What conditions cost.
+/// The prices of conditions.
 #[derive(Clone, Copy)]
 struct Prices {
     condition: u64,
-    /// What a regular expression costs beside its condition: it looks at every letter of every text.
+    /// The price of a regular expression besides its condition: it reads every letter of every text.
     regex: u64,
 }
 
-/// With the default limit these let the largest rule be evaluated once, though all its conditions be regular expressions.
+/// With the default limit, the largest rule can be evaluated once, even if all its conditions are regular expressions.
 const OVER_ALL: Prices = Prices {
     condition: 10,
     regex: 60,
@@ -31,7 +31,7 @@ const FOR_ONE: Prices = Prices {
     regex: 5,
 };
 
-/// Returns what the conditions of the rule cost that a field is given; 0 if it is not one that evaluates a rule.
+/// Returns the cost of the conditions in the rule that a field is given. Returns 0 if the field evaluates no rule.
 pub fn cost_of_rule(parent: &str, field: &Field, variables: &Map<String, Json>) -> u64 {
     let mut fields = FIELDS.iter();
     let Some((_, _, names, prices)) =
@@ -49,7 +49,7 @@ pub fn cost_of_rule(parent: &str, field: &Field, variables: &Map<String, Json>) 
     conditions.saturating_add(found.regexes.saturating_mul(prices.regex))
 }
 
-/// What a rule holds.
+/// The number of conditions and regular expressions in a rule.
 #[derive(Default)]
 struct Found {
     conditions: u64,
@@ -94,7 +94,7 @@ impl Found {
         }
     }
 
-    /// Counts by the name of a key: those of conditions, which those in `where` of an event are too, and of expressions.
+    /// Counts a key by its name: conditions, also those in `where` of an event, and regular expressions.
     fn count_key(&mut self, key: &str) {
         match key {
             "text" | "number" | "date" | "boolean" | "list" | "status" | "location" | "group"

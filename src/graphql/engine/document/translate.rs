@@ -1,11 +1,11 @@
-//! From a validated document to the form that async-graphql executes.
+//! Converts a validated document to the form that async-graphql executes.
 //!
-//! Its own parser is not used: it overflows the stack over nested values, and knows less of the language.
+//! The parser of async-graphql is not used: it overflows the stack on nested values, and knows less of the language.
 //!
-//! Selections are collected here as the specification asks (September 2025, section 6.3.2 "Field Collection"): what is
-//! skipped is left out, fragments are dissolved, and a field that is selected several times is executed once. async-graphql
-//! would execute it each time, which repeats mutations, and would then keep the parts that did not fail of an object that
-//! has to be null.
+//! Selections are collected here as the specification demands (September 2025, section 6.3.2 "Field Collection"):
+//! skipped selections are left out, fragments are inlined, and a field that is selected several times is executed once.
+//! async-graphql would execute it each time, which repeats mutations. If one of these executions failed and the object
+//! had to be null, async-graphql would keep the parts that did not fail.
 
 use super::inclusion::is_included;
 use apollo_compiler::ast;
@@ -22,7 +22,7 @@ use async_graphql_value::Value;
 use serde_json::{Map, Number, Value as Json};
 use std::collections::{HashMap, HashSet};
 
-/// Returns a document with one operation, as it is executed with these variables, which were coerced.
+/// Returns a document with one operation, as it is executed with these coerced variables.
 pub fn translate(
     schema: &Schema,
     document: &Validated,
@@ -46,7 +46,7 @@ pub fn translate(
     }
 }
 
-/// Returns the position of something.
+/// Returns the line and column of a span, or the default position without one.
 pub fn position(sources: &SourceMap, span: Option<SourceSpan>) -> Pos {
     let place = span.and_then(|span| span.line_column(sources));
     place.map_or_else(Pos::default, |place| Pos {
@@ -59,12 +59,12 @@ struct Translation<'d> {
     schema: &'d Schema,
     document: &'d Validated,
     variables: &'d Map<String, Json>,
-    /// The variables that have neither a value nor a default. An argument or an input field that uses one is left out, as the
-    /// specification asks.
+    /// The variables that have neither a value nor a default. An argument or an input field that uses one is left out,
+    /// as the specification asks.
     absent: HashSet<&'d str>,
 }
 
-/// What is selected under each key of an object, in the order of first appearance.
+/// The fields under each response key of an object, in the order of first appearance.
 type Collected<'d> = IndexMap<&'d str, Vec<&'d Node<Field>>>;
 
 impl<'d> Translation<'d> {
@@ -94,7 +94,7 @@ impl<'d> Translation<'d> {
         self.at(operation.location(), definition)
     }
 
-    /// Returns None for types that cannot be written, of which a validated document has none.
+    /// Returns `None` for types that cannot be parsed. A validated document has none of them.
     fn variable(
         &self,
         variable: &Node<ast::VariableDefinition>,
@@ -112,12 +112,12 @@ impl<'d> Translation<'d> {
         Some(self.at(variable.location(), definition))
     }
 
-    /// Merges selection sets of one object.
+    /// Merges the selection sets of one object.
     fn set(&self, sets: &[&'d SelectionSet]) -> Positioned<parsed::SelectionSet> {
         let is_field = |selection: &Selection| matches!(selection, Selection::Field(_));
         let has_fragments = !sets.iter().all(|set| set.selections.iter().all(is_field));
         let items = match sets.first() {
-            // Which fragments apply depends on what the object is.
+            // Which fragments apply depends on the type of the object.
             Some(set) if has_fragments && self.is_abstract(&set.ty) => {
                 let objects = self.objects(&set.ty);
                 let of_object = |object| self.only_for(object, self.fields(object, sets));
@@ -129,7 +129,7 @@ impl<'d> Translation<'d> {
         Positioned::new(parsed::SelectionSet { items }, Pos::default())
     }
 
-    /// Returns the fields that selection sets select of an object of a type.
+    /// Returns the fields that selection sets select on an object of a type.
     fn fields(&self, of: &'d str, sets: &[&'d SelectionSet]) -> Vec<Positioned<parsed::Selection>> {
         let mut collected = Collected::new();
         let mut spread = HashSet::new();
@@ -140,7 +140,7 @@ impl<'d> Translation<'d> {
         merged.collect()
     }
 
-    /// Collects fields. A fragment counts once for an object, so that chains of them cannot grow.
+    /// Collects fields. A fragment counts once for an object, so that chains of fragments cannot multiply.
     fn collect(
         &self,
         of: &str,
@@ -175,7 +175,7 @@ impl<'d> Translation<'d> {
         }
     }
 
-    /// Makes one field of those under one key. A validated document has the same arguments in all of them.
+    /// Merges the fields under one response key. In a validated document they all have the same arguments.
     fn merged(&self, same: &[&'d Node<Field>]) -> Option<Positioned<parsed::Selection>> {
         let first = same.first()?;
         let sets: Vec<&SelectionSet> = same.iter().map(|field| &field.selection_set).collect();
@@ -190,7 +190,7 @@ impl<'d> Translation<'d> {
         Some(self.at(first.location(), field))
     }
 
-    /// Makes a fragment of what is selected of objects of a type, if anything is.
+    /// Makes a fragment of the selections on objects of a type. Returns `None` if there are none.
     fn only_for(
         &self,
         object: &str,
@@ -215,12 +215,12 @@ impl<'d> Translation<'d> {
         )
     }
 
-    /// Whether an object of a type is of another type too.
+    /// Returns whether an object of the type `of` is also of the type `other`.
     fn is_a(&self, of: &str, other: &str) -> bool {
         of == other || self.schema.is_subtype(other, of)
     }
 
-    /// Lists the types of objects that something of an abstract type may be.
+    /// Lists the object types that belong to an abstract type.
     fn objects(&self, of: &str) -> Vec<&'d str> {
         let types = self.schema.types.iter();
         types
@@ -264,7 +264,7 @@ impl<'d> Translation<'d> {
     }
 }
 
-/// Returns a value without variables; one there would be null.
+/// Converts a value without variables. A variable in it would become null.
 pub fn constant(value: &ast::Value) -> ConstValue {
     match value {
         ast::Value::Null | ast::Value::Variable(_) => ConstValue::Null,
@@ -285,7 +285,7 @@ pub fn constant(value: &ast::Value) -> ConstValue {
     }
 }
 
-/// Reads the number of a literal. One that no double holds becomes null here; `values.rs` has refused it before.
+/// Reads the number of a literal. A number that no double can hold becomes null; `literals.rs` has refused it before.
 fn read_number(text: &str) -> ConstValue {
     let number: Option<Number> = serde_json::from_str(text).ok();
     number.map_or(ConstValue::Null, ConstValue::Number)

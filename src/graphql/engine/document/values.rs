@@ -1,5 +1,5 @@
-//! Values, as far as the validation of documents does not judge them: custom scalars, numbers that no double holds,
-//! `@oneOf` inputs, and everything that comes as variables. `literals.rs` checks those that are written in the document.
+//! Checks the values that the validation of documents does not check: custom scalars, numbers that no double can hold,
+//! `@oneOf` inputs, and all variables. `literals.rs` checks those that are written in the document.
 
 use super::translate::constant;
 use crate::graphql::engine::scalar::Date;
@@ -18,11 +18,11 @@ use serde_json::{Map, Value as Json};
 pub struct ValueProblem {
     /// What was expected and what was found.
     pub message: String,
-    /// The position in the document, if it is in the document.
+    /// The position of the value, if it is in the document.
     pub span: Option<SourceSpan>,
 }
 
-/// Judges values by a schema.
+/// Checks values against a schema.
 #[derive(Clone, Copy)]
 pub struct Judge<'s> {
     pub(super) schema: &'s Schema,
@@ -30,13 +30,13 @@ pub struct Judge<'s> {
 }
 
 impl<'s> Judge<'s> {
-    /// A judge. `is_open` is whether messages may show names of the schema that were not in the request.
+    /// Creates a judge. `is_open` says whether messages may show names of the schema that were not in the request.
     pub fn new(schema: &'s Schema, is_open: bool) -> Self {
         Judge { schema, is_open }
     }
 
-    /// Looks at the variables of a request: what is wanted must be there and have the right form. A whole number that
-    /// is written as a fraction, such as `2.0`, becomes one. What is absent gets its default.
+    /// Checks the variables of a request: required ones must be present, and all must have the right form. A whole
+    /// number that is written as a fraction, such as `2.0`, becomes an integer. Absent variables get their defaults.
     pub fn coerce_variables(
         self,
         operation: &Operation,
@@ -84,7 +84,7 @@ impl<'s> Judge<'s> {
         }
     }
 
-    /// Checks a value, and leaves the place of what is wrong in the path.
+    /// Checks a value. If it is wrong, `path` leads to the wrong part afterwards.
     fn check_json(self, ty: &Type, value: &mut Json, path: &mut String) -> Result<(), String> {
         if value.is_null() {
             return match ty.is_non_null() {
@@ -233,7 +233,7 @@ fn check_scalar(name: &str, value: &mut Json) -> Result<(), String> {
     }
 }
 
-/// Reads values of our own scalars as the resolvers will.
+/// Checks a value of one of our own scalars as the resolvers will read it.
 pub(super) fn check_custom_scalar(name: &str, value: Value) -> Result<(), String> {
     let failed = match name {
         "Date" => {
@@ -261,7 +261,7 @@ pub(super) fn check_custom_scalar(name: &str, value: Value) -> Result<(), String
     }
 }
 
-/// Writes a value for a message: the beginning is enough to know it again.
+/// Shortens a value for a message. The beginning is enough to recognise it.
 fn shorten(value: &Json) -> String {
     match value {
         Json::Array(_) => "a list".to_owned(),

@@ -1,4 +1,4 @@
-//! Loaders of fields with arguments: what is asked with the same arguments is found for all parents together.
+//! Loaders of fields with arguments. Parents with the same arguments are loaded together.
 
 use super::{Loaders, grouped, load_one};
 use crate::audience::audit_list::{AuditEntry, AuditKey, count_of_segments, list_of_segments};
@@ -28,13 +28,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// Which page of subscribers is asked for.
+/// A request for a page of subscribers.
 type PeopleRequest = (SubscriberOrder, PageRequest<SubscriberKey>);
 
-/// Which page of some of the subscribers is asked for.
+/// A request for a page of the subscribers that fit a narrowing.
 type NarrowedRequest = (SubscriberOrder, PageRequest<SubscriberKey>, Narrowing);
 
-/// Loads once for each set of arguments.
+/// Calls `load` once for each set of arguments.
 fn each<A: Clone + Eq + Hash, V>(
     keys: Vec<(i64, A)>,
     mut load: impl FnMut(&A, &[i64]) -> Result<HashMap<i64, V>, Error>,
@@ -48,10 +48,10 @@ fn each<A: Clone + Eq + Hash, V>(
     Ok(loaded)
 }
 
-/// What was loaded for ids and arguments.
+/// The values loaded for ids and arguments.
 type ByArguments<A, V> = HashMap<(i64, A), V>;
 
-/// Loads once for each set of arguments, some of which may be refused: fields with other arguments are answered then.
+/// Calls `load` once for each set of arguments. If one set is refused, fields with other arguments are still answered.
 fn each_unless_refused<A: Clone + Eq + Hash, V>(
     keys: Vec<(i64, A)>,
     mut load: impl FnMut(&A, &[i64]) -> Result<Each<V>, Error>,
@@ -78,7 +78,7 @@ load!(
 );
 
 load!(
-    /// A page of some members of a group, and how many they are in all.
+    /// A page of the members of a group that fit a narrowing, and their total.
     NarrowedGroupMembers((i64, NarrowedRequest)) -> (Page<Item>, usize),
     |connection, keys| each(keys, |(order, request, narrowing), ids| {
         narrowing::find_group_members(connection, ids, *order, request, narrowing)
@@ -86,7 +86,7 @@ load!(
 );
 
 load!(
-    /// A page of some members of a segment, and how many they are in all.
+    /// A page of the members of a segment that fit a narrowing, and their total.
     NarrowedSegmentMembers((i64, NarrowedRequest)) -> (Page<i64>, usize),
     |connection, keys| each(keys, |(order, request, narrowing), ids| {
         narrowing::find_segment_members(connection, ids, *order, request, narrowing)
@@ -106,7 +106,7 @@ load!(
 );
 
 load!(
-    /// A page of the members of a segment as of a moment, and how many they are in all.
+    /// A page of the members of a segment as of a time, and their total.
     SegmentMembersAsOf((i64, (DateTime<Utc>, NarrowedRequest))) -> Result<(Page<i64>, usize), Error>,
     |connection, keys| each_unless_refused(keys, |(at, request), ids| {
         find_members_as_of(connection, ids, *at, request)
@@ -114,19 +114,19 @@ load!(
 );
 
 load!(
-    /// How many members a segment had as of a moment.
+    /// How many members a segment had as of a time.
     MemberCountAsOf((i64, DateTime<Utc>)) -> Result<usize, Error>,
     |connection, keys| each_unless_refused(keys, |at, ids| count_members_as_of(connection, ids, *at))
 );
 
 load!(
-    /// A page of the rules that a segment had.
+    /// A page of the versions of a segment's rule.
     DefinitionsOf((i64, PageRequest<i32>)) -> Page<Definition>,
     |connection, keys| each(keys, |request, ids| list_definitions(connection, ids, request))
 );
 
 load!(
-    /// How many rules a segment had.
+    /// How many versions the rule of a segment has.
     DefinitionCount(i64) -> i64,
     |connection, ids| count_definitions(connection, &ids)
 );
@@ -159,7 +159,7 @@ load!(
 );
 
 load!(
-    /// How a segment grew in a range.
+    /// How a segment grew in a range of time.
     GrowthOf((i64, ((DateTime<Utc>, DateTime<Utc>), GrowthStep))) -> Result<Vec<GrowthPoint>, Error>,
     |connection, keys| each_unless_refused(keys, |(range, step), ids| list_growths(connection, ids, *range, *step))
 );
@@ -194,14 +194,14 @@ load!(
     |connection, keys| each(keys, |kinds, ids| import::count_problems(connection, ids, kinds))
 );
 
-/// How many bytes the rows of several pages may take that are loaded together. Larger ones are loaded page by page.
+/// How many bytes the rows of several pages may take if they are loaded together. Larger pages are loaded one by one.
 const LARGEST_TOGETHER: i64 = 8_000_000;
 
-/// How many bytes the rows of a page take that is large by itself.
+/// How many bytes the rows of a single page may take before the page counts as large.
 const LARGE: i64 = 1 << 20;
 
 load!(
-    /// The subscribers of a page, without those of too large pages.
+    /// The subscribers of a page. Not found if the rows of the batch are too large.
     SubscriberRows(Vec<i64>) -> Vec<Arc<Subscriber>>,
     |connection, pages| {
         let rows = subscriber_page::find_within(connection, &pages.concat(), most_bytes(&pages))?;
@@ -219,7 +219,7 @@ load!(
 );
 
 load!(
-    /// The events of a page, without those of too large pages.
+    /// The events of a page. Not found if the rows of the batch are too large.
     EventRows(Vec<i64>) -> Vec<Event>,
     |connection, pages| {
         let rows = event::find_within(connection, &pages.concat(), most_bytes(&pages))?;
@@ -236,7 +236,7 @@ load!(
     }
 );
 
-/// Returns how many bytes the rows of these pages may take.
+/// Returns how many bytes the rows of these pages may take together.
 fn most_bytes(pages: &[Vec<i64>]) -> i64 {
     if pages.len() == 1 {
         LARGE
@@ -257,8 +257,8 @@ fn fill_with_events(pages: Vec<Vec<i64>>, rows: Vec<Event>) -> HashMap<Vec<i64>,
     fill(pages, rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Puts rows onto the pages that are made of their ids, and leaves out those that were deleted meanwhile. Returns no page
-/// if there is no row.
+/// Fills pages of ids with their rows, and leaves out rows that were deleted meanwhile. Returns no page if there are no
+/// rows.
 fn fill<T: Clone>(pages: Vec<Vec<i64>>, rows: HashMap<i64, T>) -> HashMap<Vec<i64>, Vec<T>> {
     if rows.is_empty() {
         return HashMap::new();
@@ -271,8 +271,8 @@ fn fill<T: Clone>(pages: Vec<Vec<i64>>, rows: HashMap<i64, T>) -> HashMap<Vec<i6
     filled.collect()
 }
 
-/// Loads the subscribers of a page: those of all pages that are waited for together, or only these if all are too large.
-/// Then the permit has to be kept until they are resolved.
+/// Loads the subscribers of a page, together with all pages that wait. If these are too large together, only this page
+/// is loaded; keep the permit until its subscribers are resolved.
 pub async fn load_people(
     context: &Context<'_>,
     page: Page<i64>,
@@ -286,8 +286,8 @@ pub async fn load_people(
     Ok((page.with_rows(rows), permit))
 }
 
-/// Loads the events of a page: those of all pages that are waited for together, or only these if all are too large.
-/// Then the permit has to be kept until they are resolved.
+/// Loads the events of a page, together with all pages that wait. If these are too large together, only this page is
+/// loaded; keep the permit until its events are resolved.
 pub async fn load_events(
     context: &Context<'_>,
     page: Page<i64>,
@@ -314,7 +314,7 @@ where
     if let Some(rows) = rows {
         return Ok((rows, None));
     }
-    // The loader would load those that wait with this page, so that they were too large again.
+    // The loader would add the pages that wait with this one, so that the rows were too large again.
     let permit = permit_large_load(context).await;
     let page = whole();
     let loaders = context.loader()?.loader();

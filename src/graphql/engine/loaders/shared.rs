@@ -1,4 +1,4 @@
-//! Lists of what subscribers are in, which are handed out without a copy.
+//! Lists of the groups and segments of a subscriber, which are shared and not copied.
 
 use crate::audience::group::Group;
 use crate::audience::membership;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// The groups of a subscriber, each with when the subscriber was added.
+/// The groups of a subscriber, each with the time when the subscriber was added.
 pub type GroupList = Arc<[(Arc<Group>, DateTime<Utc>)]>;
 
 /// The segments of a subscriber.

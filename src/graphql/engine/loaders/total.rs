@@ -14,12 +14,12 @@ use crate::import::ProblemKind;
 use async_graphql::Context;
 use diesel::prelude::*;
 
-/// How many items a list has, counted when asked.
+/// The number of items of a list, counted only if it is selected.
 #[derive(Debug, Clone)]
 pub enum Total {
     /// Known already.
     Known(usize),
-    /// All subscribers, or those whose address fits a narrowing.
+    /// All subscribers, or those whose e-mail address fits a narrowing.
     Subscribers(Narrowing),
     /// The versions of the rule of a segment.
     Definitions(i64),
@@ -52,7 +52,7 @@ pub enum Total {
 }
 
 impl Total {
-    /// Counts.
+    /// Returns the number of items.
     pub async fn count(&self, context: &Context<'_>) -> async_graphql::Result<i32> {
         let loader = context.loader()?;
         let total = match self {
@@ -95,7 +95,7 @@ impl Total {
                     Some(range) => subscriber_page::count_in_range(connection, &range)?,
                     None => count_everybody(connection)?.total(),
                 },
-                // The others are known or have loaders.
+                // The other totals are known or have loaders.
                 _ => 0,
             })
         });

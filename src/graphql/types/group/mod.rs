@@ -180,7 +180,7 @@ connection! {
     } by |group: &GroupNode| write_cursor("Subscriber.groups", &group.0.key)
 }
 
-/// Questions about groups.
+/// Queries about groups.
 #[derive(Default)]
 pub struct GroupQuery;
 
@@ -274,7 +274,7 @@ pub struct CreateGroupPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// What to change of a group.
+/// The changes to a group; absent values stay as they are.
 #[derive(InputObject)]
 pub struct UpdateGroupInput {
     /// The global id of the group.
@@ -283,7 +283,7 @@ pub struct UpdateGroupInput {
     pub if_version: Option<i32>,
     /// The display name.
     pub name: MaybeUndefined<String>,
-    /// What the group is for; null clears.
+    /// What the group is for; null clears it.
     pub description: MaybeUndefined<String>,
     /// All the tags that the group has from now on, as for `createGroup`.
     pub tags: MaybeUndefined<Vec<String>>,

@@ -55,7 +55,7 @@ pub enum ImportProgram {
 }
 
 impl ImportProgram {
-    /// The name of its preset.
+    /// Returns the name of the program's preset.
     pub fn preset(self) -> &'static str {
         match self {
             ImportProgram::Mailchimp => "mailchimp",
@@ -82,7 +82,7 @@ impl ImportProgram {
         }
     }
 
-    /// The program of a preset.
+    /// Returns the program of a preset.
     fn of(preset: &str) -> Option<ImportProgram> {
         let mut programs =
             <ImportProgram as async_graphql::resolver_utils::EnumType>::items().iter();
@@ -108,7 +108,7 @@ pub enum ImportOthers {
 pub enum ImportQuestionKind {
     /// A column about consent.
     Consent,
-    /// A file that lists people who left.
+    /// A file that lists subscribers who opted out.
     AboutLeft,
     /// A column whose name is not recognised.
     Unknown,
@@ -162,7 +162,7 @@ pub enum ImportOption {
 pub struct ImportChange {
     /// The kind of the option.
     pub option: ImportOption,
-    /// The option as `CreateImportInput` has it.
+    /// The option in the form of `CreateImportInput`.
     pub input: Text<String>,
     /// The column that the option is about.
     pub column: Option<Text<String>>,
@@ -352,7 +352,7 @@ pub struct ImportAnalysis {
     pub malformed: i32,
     /// The program that the file seems to come from.
     pub recognised: Option<ImportProgram>,
-    /// The program as whose export the file is read.
+    /// The program whose format the file is read in.
     pub from: Option<ImportProgram>,
     /// The columns in their order.
     pub columns: Vec<ImportColumnAnalysis>,

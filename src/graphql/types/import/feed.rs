@@ -1,4 +1,4 @@
-//! How far an import is, as it goes on.
+//! The progress of an import, as it runs.
 
 use crate::app::App;
 use crate::error::Error;
@@ -6,10 +6,10 @@ use crate::graphql::engine::error::to_graphql;
 use crate::import::{Import, ImportState, get};
 use std::time::Duration;
 
-/// How long between two looks.
+/// How long to wait between two polls.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// An import as it goes on. It is looked at for each listener: few listen, and never for long.
+/// Reports the progress of an import. Each listener polls by itself: there are few listeners, and none stays for long.
 pub struct ImportFeed {
     app: App,
     id: i64,
@@ -21,7 +21,7 @@ pub struct ImportFeed {
 }
 
 impl ImportFeed {
-    /// Begins with the import as it is now.
+    /// Starts with the present state of the import.
     pub async fn new(app: App, id: i64) -> async_graphql::Result<ImportFeed> {
         let now = app.db.run(move |connection| get(connection, id)).await;
         Ok(ImportFeed {
@@ -33,7 +33,7 @@ impl ImportFeed {
         })
     }
 
-    /// Waits for the next change.
+    /// Waits for the next state. Returns `None` after the import has ended or the feed has failed.
     pub async fn next(&mut self) -> Option<async_graphql::Result<Import>> {
         if self.has_ended {
             return None;
@@ -54,7 +54,7 @@ impl ImportFeed {
             let id = self.id;
             match self.app.db.run(move |connection| get(connection, id)).await {
                 Ok(import) if self.told.as_ref() != Some(&import) => self.next = Some(import),
-                // The database comes back, or the client goes.
+                // Nothing is new, or the database is not available: poll again.
                 Ok(_) | Err(Error::Unavailable(_)) => {}
                 Err(error) => {
                     self.has_ended = true;

@@ -1,4 +1,4 @@
-//! Asking for imports, and for what can be done with them.
+//! The inputs of the mutations of imports, and their payloads.
 
 use super::analysis::{ImportOthers, ImportProgram};
 use super::{ImportKindName, ImportModeName, ImportNode};
@@ -34,7 +34,7 @@ pub struct ImportStatusInput {
     pub status: SubscriberStatus,
 }
 
-/// A value that every row has.
+/// A value for rows that have none of their own.
 #[derive(InputObject)]
 pub struct ImportSetInput {
     /// A built-in field, `status_reason`, `subscribed_at`, `unsubscribed_at` or the key of a custom field.
@@ -83,7 +83,7 @@ pub struct CreateImportInput {
     /// Whether the first line names the columns. Detected if absent. Without a header columns are called `column 1`,
     /// `column 2` and so on.
     pub header: Option<bool>,
-    /// The program that wrote the file. The preset for its exports applies where this input says nothing else.
+    /// The program that wrote the file. The preset for its exports applies unless this input says otherwise.
     pub from: Option<ImportProgram>,
     /// The fields that columns with other names go to.
     #[graphql(default)]
@@ -151,7 +151,7 @@ pub struct CreateImportInput {
     /// Whether to set only values that are missing.
     #[graphql(default)]
     pub fill_missing: bool,
-    /// Why subscribers who unsubscribed, bounced or complained may be addressed again where the file says so. Needs
+    /// Why subscribers who unsubscribed, bounced or complained may be sent e-mail again if the file says so. Needs
     /// ADMIN. Without a reason their status stays as it is.
     pub raise_consent: Option<String>,
     /// Whether a row with an unreadable cell is skipped. Otherwise only the cell is left out, with a remark, and the

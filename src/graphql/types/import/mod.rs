@@ -1,4 +1,4 @@
-//! Imports: what was asked, how far they are, and what they did.
+//! Imports: the objects and the queries.
 
 mod analysis;
 pub(in crate::graphql) mod feed;
@@ -78,7 +78,7 @@ pub enum ImportProblemKind {
     Malformed,
     /// The row has no valid e-mail address and was skipped.
     InvalidEmail,
-    /// Another value does not have the type of its column, and the row was skipped.
+    /// A value other than the e-mail address does not have the type of its column, and the row was skipped.
     Mistyped,
     /// The subscriber does not exist, and the row was skipped.
     Unknown,
@@ -202,7 +202,7 @@ impl ImportReportNode {
         number(self.0.suppressed)
     }
 
-    /// Subscribers who may be addressed again, because a reason was given.
+    /// Subscribers who may be sent e-mail again, because a reason was given.
     async fn consent_raised(&self) -> i32 {
         number(self.0.consent_raised)
     }
@@ -232,7 +232,7 @@ impl ImportReportNode {
         number(self.0.invalid_email)
     }
 
-    /// Rows with another value that does not have the type of its column.
+    /// Rows with a value, other than the e-mail address, that does not have the type of its column.
     async fn mistyped(&self) -> i32 {
         number(self.0.mistyped)
     }
@@ -252,7 +252,7 @@ impl ImportReportNode {
         number(self.0.remarks)
     }
 
-    /// Rows that are further lines of an order, and were joined to its first.
+    /// Rows that are further lines of an order, and were joined to its first line.
     async fn folded(&self) -> i32 {
         number(self.0.folded)
     }
@@ -263,7 +263,7 @@ impl ImportReportNode {
     }
 }
 
-/// Returns where the file of an import is sent to.
+/// Returns the path that the file of an import is sent to.
 pub fn upload_url(id: i64) -> String {
     format!("/imports/{}/file", to_global(Kind::Import, id).as_str())
 }
@@ -380,7 +380,7 @@ impl ImportNode {
             .collect()
     }
 
-    /// What the import would do with its file. The whole file is read for it before anything is written; null before that.
+    /// What the import would do with its file. The whole file is analysed before anything is written. Null before that.
     async fn analysis(&self) -> Option<ImportAnalysis> {
         self.0.analysis().map(Into::into)
     }
@@ -456,7 +456,7 @@ connection! {
     ImportEdge { ImportNode }
 }
 
-/// Questions about imports.
+/// Queries about imports.
 #[derive(Default)]
 pub struct ImportQuery;
 

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 /// How long a request waits for an undo.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait before asking again whether another process has undone an import.
+/// How long to wait between two polls for an undo by another process.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The mutations of imports.
@@ -161,7 +161,7 @@ impl ImportMutation {
             return payload(Err(error));
         }
         let db = app.db.for_long_work();
-        // It goes on even if the client has left.
+        // The undo goes on even if the client disconnects.
         let work = tokio::task::spawn_blocking(move || import::undo_asked(&db, id, now));
         let undone = tokio::time::timeout(PATIENCE, until_undone(app, id, work)).await;
         match undone {

@@ -1,4 +1,4 @@
-//! The options of an import, as its input says them.
+//! Reads the options of an import from its input.
 
 use super::ImportKindName;
 use super::input::CreateImportInput;
@@ -19,7 +19,7 @@ impl Reading {
             .push(UserError::new(UserErrorCode::Invalid, path, message));
     }
 
-    /// Reads a value, if there is one.
+    /// Reads a value, if there is one. If it cannot be read, collects the error.
     fn read<T>(
         &mut self,
         path: &str,
@@ -183,7 +183,7 @@ pub fn read_options(input: &CreateImportInput) -> Result<ImportOptions, Vec<User
     }
 }
 
-/// Says which parts of an input mean nothing for events.
+/// Refuses the options of event imports in an import of subscribers.
 fn refuse_of_events(input: &CreateImportInput, reading: &mut Reading) {
     for (path, is_there) in [
         ("event", input.event.is_some()),

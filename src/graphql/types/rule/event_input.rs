@@ -1,4 +1,4 @@
-//! Conditions about what people did, as GraphQL input.
+//! Conditions about events, as GraphQL input.
 
 use super::input::{
     BooleanTestInput, CalendarPeriod, DateRangeInput, DateTestInput, ListTestInput,
@@ -6,9 +6,10 @@ use super::input::{
 };
 use async_graphql::{InputObject, OneofObject};
 
-/// What people did: events with a name, tests of their properties, at most one window of time, and at most one measure
-/// (without one: at least one event). Without a window every recorded event counts, also future ones; with one, the
-/// events in the window. A window that reaches beyond the years 1 to 9999 ends at them.
+/// A condition about events of subscribers: names of events, tests of their properties, at most one window of time, and
+/// at most one measure. Without a measure, there must be at least one event. Without a window, every recorded event
+/// counts, also future ones; with a window, only the events in it. A window that reaches beyond the years 1 to 9999
+/// ends there.
 #[derive(InputObject)]
 pub struct EventConditionInput {
     /// The name of the events; or give `names`.
@@ -23,11 +24,11 @@ pub struct EventConditionInput {
     pub between_ago: Option<PeriodRangeInput>,
     /// Only events within this whole period of the calendar.
     pub during: Option<CalendarPeriod>,
-    /// Only events between these days or instants, both included.
+    /// Only events between these days or date-times, both included.
     pub between: Option<DateRangeInput>,
-    /// Only events before this day or instant.
+    /// Only events before this day or date-time.
     pub before: Option<String>,
-    /// Only events after this day or instant.
+    /// Only events after this day or date-time.
     pub after: Option<String>,
     /// How many events there are.
     pub count: Option<NumberTestInput>,
@@ -45,8 +46,8 @@ pub struct EventConditionInput {
     pub first_at: Option<DateTestInput>,
     /// When the last event happened; missing if there are no events.
     pub last_at: Option<DateTestInput>,
-    /// The property whose numbers `sum`, `average`, `min` or `max` is computed of; the values of the events if absent. An
-    /// event without a number in the property does not count for them. The sum is exact and rounded once.
+    /// The property whose numbers `sum`, `average`, `min` or `max` uses; the values of the events if absent. An event
+    /// without a number in the property does not count. The sum is exact and rounded once.
     pub of: Option<String>,
 }
 
@@ -57,7 +58,7 @@ pub enum EventPropertyInput {
     Text(TextPropertyInput),
     /// A number that passes a test.
     Number(NumberPropertyInput),
-    /// A day or an instant, written as in rules, that passes a test; a day is the beginning of the local day.
+    /// A day or a date-time, written as in rules, that passes a test; a day is the beginning of the local day.
     Date(DatePropertyInput),
     /// A boolean that passes a test.
     Boolean(BooleanPropertyInput),
@@ -85,7 +86,7 @@ pub struct NumberPropertyInput {
     pub is: NumberTestInput,
 }
 
-/// A property that is a day or an instant and passes a test.
+/// A property that is a day or a date-time and passes a test.
 #[derive(InputObject)]
 pub struct DatePropertyInput {
     /// The name of the property.

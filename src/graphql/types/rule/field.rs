@@ -1,4 +1,4 @@
-//! What rules can ask about: all that an editor of rules needs to know.
+//! What conditions can test: everything that an editor of rules needs to know.
 
 use super::node::RuleNodeKind;
 use crate::audience::custom_field;
@@ -37,7 +37,7 @@ impl RuleField {
         Text(&self.label)
     }
 
-    /// The node that tests it.
+    /// The node that tests the subject.
     async fn node(&self) -> RuleNodeKind {
         self.node.into()
     }
@@ -48,7 +48,7 @@ impl RuleField {
     }
 
     /// The values that occur most often, the most frequent first; for events, their names. Empty for values that are
-    /// nearly unique: e-mail addresses, phone numbers, instants, places and random shares.
+    /// nearly unique: e-mail addresses, phone numbers, date-times, places and random shares.
     async fn suggested_values(
         &self,
         context: &Context<'_>,
@@ -78,7 +78,7 @@ pub struct RuleWord {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Role")]
 pub enum RuleWordRole {
-    /// A test: a condition has exactly one, under `is` where the node has a field. A random share has all of its keys.
+    /// A test: a condition has exactly one, under `is` if the node has a field. A random share needs all of its keys.
     Test,
     /// A value computed from events, and its test: at most one.
     Measure,
@@ -110,11 +110,11 @@ pub enum RuleValueKind {
     NumberRange,
     /// A test of a number: the same tests as the node `number`.
     NumberTest,
-    /// A day or an instant.
+    /// A day or a date-time.
     Date,
-    /// Two days or instants, `from` and `to`.
+    /// Two days or date-times, `from` and `to`.
     DateRange,
-    /// A test of a day or an instant: the same tests as the node `date`.
+    /// A test of a day or a date-time: the same tests as the node `date`.
     DateTest,
     /// An `amount` and a `unit`: HOUR, DAY, WEEK, MONTH or YEAR.
     Period,
@@ -144,7 +144,7 @@ pub enum RuleValueKind {
     Property,
 }
 
-/// A value that occurs.
+/// A value that occurs, and how often.
 #[derive(SimpleObject)]
 pub struct SuggestedValue {
     /// The value, as text.
@@ -172,8 +172,8 @@ impl RuleEvent {
         count(self.count)
     }
 
-    /// The properties that the latest 10,000 events of the name have, each as often as its values have different types,
-    /// the most frequent first: at most 250, and only those that a rule can use.
+    /// The properties that the latest 10,000 events of the name have, the most frequent first. A property with values
+    /// of several types is listed once for each type. At most 250, and only those that a rule can use.
     async fn properties(
         &self,
         context: &Context<'_>,
@@ -212,7 +212,7 @@ impl RuleEventProperty {
         Text(&self.property.name)
     }
 
-    /// The node that tests the property. A text that holds days or instants can also be tested as a date.
+    /// The node that tests the property. A text that holds days or date-times can also be tested as a date.
     async fn node(&self) -> RuleNodeKind {
         self.node.into()
     }
@@ -273,7 +273,7 @@ fn words_of(node: NodeName) -> Vec<RuleWord> {
     list_words(node.as_str()).into_iter().map(word).collect()
 }
 
-/// Questions about what rules can ask.
+/// Queries about what rules can test.
 #[derive(Default)]
 pub struct RuleFieldQuery;
 

@@ -1,7 +1,7 @@
 //! The rule language as GraphQL input: the same shape as its JSON, with every key typed and described.
 //!
-//! These types only carry: they are turned into JSON, which one parser reads wherever a rule comes from. A test makes
-//! sure that they offer every node and test that the parser knows.
+//! These types only carry values. They are turned into JSON, which one parser reads wherever a rule comes from. A test
+//! checks that they offer every node and test that the parser knows.
 
 use super::event_input::EventConditionInput;
 use crate::graphql::engine::error::{UserError, UserErrorCode, bad_input};
@@ -11,11 +11,11 @@ use serde_json::Value;
 /// A node of a rule: exactly one of its keys.
 #[derive(OneofObject)]
 pub enum RuleInput {
-    /// True where every child is true.
+    /// True if every child is true.
     All(Vec<RuleInput>),
-    /// True where at least one child is true.
+    /// True if at least one child is true.
     Any(Vec<RuleInput>),
-    /// True where the child is false: the complement among all subscribers.
+    /// True if the child is false: the complement among all subscribers.
     Not(Box<RuleInput>),
     /// Always true; the value is `true`.
     Everyone(bool),
@@ -23,13 +23,13 @@ pub enum RuleInput {
     Text(TextConditionInput),
     /// A custom number that passes a test.
     Number(NumberConditionInput),
-    /// A day or an instant that passes a test.
+    /// A day or a date-time that passes a test.
     Date(DateConditionInput),
     /// A custom boolean that passes a test.
     Boolean(BooleanConditionInput),
     /// A custom list of texts that passes a test.
     List(ListConditionInput),
-    /// A subscription status out of several.
+    /// One of several subscription statuses.
     Status(StatusConditionInput),
     /// Where subscribers are.
     Location(LocationConditionInput),
@@ -74,7 +74,7 @@ pub enum TextTestInput {
     StartsWith(String),
     /// Ends with this text.
     EndsWith(String),
-    /// This regular expression is found in it.
+    /// Contains a match of this regular expression.
     Matches(String),
     /// Whether there is a text.
     IsSet(bool),
@@ -121,7 +121,7 @@ pub struct NumberRangeInput {
     pub to: f64,
 }
 
-/// A day or an instant that passes a test.
+/// A day or a date-time that passes a test.
 #[derive(InputObject)]
 pub struct DateConditionInput {
     /// The field: birthday, createdAt, updatedAt, subscribedAt, unsubscribedAt or `custom.KEY`.
@@ -130,21 +130,21 @@ pub struct DateConditionInput {
     pub is: DateTestInput,
 }
 
-/// A test of a day or an instant. Days such as `2026-03-01` mean the local day; instants such as
-/// `2026-03-01T09:30:00Z` can be compared with instants only.
+/// A test of a day or a date-time. Days such as `2026-03-01` mean the local day; date-times such as
+/// `2026-03-01T09:30:00Z` can be compared with date-times only.
 #[derive(OneofObject)]
 pub enum DateTestInput {
-    /// On this day or at this instant.
+    /// On this day or at this date-time.
     On(String),
-    /// Before this day or instant.
+    /// Before this day or date-time.
     Before(String),
-    /// After this day or instant.
+    /// After this day or date-time.
     After(String),
-    /// On or before this day or instant.
+    /// On or before this day or date-time.
     OnOrBefore(String),
-    /// On or after this day or instant.
+    /// On or after this day or date-time.
     OnOrAfter(String),
-    /// Between these, both included.
+    /// Between these days or date-times, both included.
     Between(DateRangeInput),
     /// From this long ago until now.
     InTheLast(PeriodInput),
@@ -170,12 +170,12 @@ pub enum DateTestInput {
     IsSet(bool),
 }
 
-/// From one day or instant to another, both included.
+/// From one day or date-time to another, both included.
 #[derive(InputObject)]
 pub struct DateRangeInput {
-    /// The first day or instant.
+    /// The first day or date-time.
     pub from: String,
-    /// The last day or instant.
+    /// The last day or date-time.
     pub to: String,
 }
 
@@ -268,7 +268,7 @@ pub enum BooleanTestInput {
     IsSet(bool),
 }
 
-/// A subscription status out of several.
+/// One of several subscription statuses.
 #[derive(InputObject)]
 pub struct StatusConditionInput {
     /// The statuses.
@@ -293,7 +293,7 @@ pub enum ListTestInput {
     ContainsAll(Vec<String>),
     /// Contains none of these texts.
     ContainsNone(Vec<String>),
-    /// Has so many items.
+    /// Has a number of items that passes this test.
     Size(NumberTestInput),
     /// Whether there is a list.
     IsSet(bool),
@@ -328,7 +328,7 @@ pub struct GroupConditionInput {
     pub in_all: Option<Vec<String>>,
     /// In no group at all; the value is `true`.
     pub none: Option<bool>,
-    /// Only memberships since a time in this window.
+    /// Only memberships that began in this window.
     pub added_at: Option<WindowInput>,
 }
 
@@ -341,21 +341,20 @@ pub enum WindowInput {
     BetweenAgo(PeriodRangeInput),
     /// Within this whole period of the calendar.
     During(CalendarPeriod),
-    /// Between these days or instants, both included.
+    /// Between these days or date-times, both included.
     Between(DateRangeInput),
-    /// Before this day or instant.
+    /// Before this day or date-time.
     Before(String),
-    /// After this day or instant.
+    /// After this day or date-time.
     After(String),
 }
 
 /// Membership of other segments: exactly one of `inAny` and `inAll`. Without `ever` and `joinedAt`, the condition
 /// matches the members at the same moment.
 ///
-/// `ever` and `joinedAt` are answered from the stored history: what refreshes, and the following of instant segments,
-/// had written before this evaluation began. A subscriber who is a member now and is not stored as one yet joins now. A
-/// membership that ended longer ago than changes are kept is not known any more. One that began longer ago has no
-/// `joinedAt`.
+/// `ever` and `joinedAt` use the stored history: what refreshes and the follower of INSTANT segments had written before
+/// this evaluation began. A subscriber who is a member now, but is not stored as one yet, joins now. A membership that
+/// ended longer ago than changes are kept is not known any more. One that began longer ago has no `joinedAt`.
 #[derive(InputObject)]
 pub struct SegmentConditionInput {
     /// In at least one of the segments with these keys.
@@ -364,7 +363,7 @@ pub struct SegmentConditionInput {
     pub in_all: Option<Vec<String>>,
     /// Whether memberships that have ended count too; the value is `true`.
     pub ever: Option<bool>,
-    /// Only memberships that began in this window. Without `ever` they last until now.
+    /// Only memberships that began in this window. Without `ever` they must last until now.
     pub joined_at: Option<WindowInput>,
 }
 
@@ -375,7 +374,7 @@ pub struct RandomConditionInput {
     pub salt: String,
     /// Where the share begins, in percent, 0 to 100.
     pub from_percent: f64,
-    /// Where the share ends, in percent, itself not included unless it is 100.
+    /// Where the share ends, in percent. The end is not included, unless it is 100.
     pub to_percent: f64,
 }
 
@@ -396,7 +395,7 @@ pub fn read_rule(
     }
 }
 
-/// Returns the rule of a query's arguments as JSON, whichever way it came.
+/// Returns the rule of a query's arguments as JSON. Exactly one of the two must be given.
 pub fn get_rule(
     rule: Option<RuleInput>,
     rule_json: Option<Json<Value>>,
@@ -406,7 +405,7 @@ pub fn get_rule(
         .ok_or_else(|| bad_input("expected \"rule\" or \"ruleJson\", found neither"))
 }
 
-/// Leaves out keys without a value: the typed form has them all, the stored one only what was put in.
+/// Removes keys without a value: the typed form has all keys, the stored form only those that were given.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(

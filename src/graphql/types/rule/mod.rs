@@ -1,4 +1,4 @@
-//! Rules: what they can ask about, how they are written as GraphQL input, and how they are shown.
+//! Rules: what they can test, how they are written as GraphQL input, and how they are shown.
 
 pub(in crate::graphql) mod event_input;
 pub(in crate::graphql) mod field;

@@ -5,15 +5,15 @@ use crate::graphql::engine::error::UserErrorCode;
 use crate::rule::{Node, NodeName, NodeText, Problem, Warning, WarningCode, describe_nodes};
 use async_graphql::{Enum, SimpleObject};
 
-/// What kind of node of a rule it is: its key.
+/// The kind of a node of a rule: its key.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "NodeName")]
 pub enum RuleNodeKind {
-    /// True where every child is true.
+    /// True if every child is true.
     All,
-    /// True where at least one child is true.
+    /// True if at least one child is true.
     Any,
-    /// True where the child is false.
+    /// True if the child is false.
     Not,
     /// Always true.
     Everyone,
@@ -21,7 +21,7 @@ pub enum RuleNodeKind {
     Text,
     /// A test of a number.
     Number,
-    /// A test of a day or an instant.
+    /// A test of a day or a date-time.
     Date,
     /// A test of a boolean.
     Boolean,
@@ -29,7 +29,7 @@ pub enum RuleNodeKind {
     List,
     /// A test of the subscription status.
     Status,
-    /// A test of where people are.
+    /// A test of the location of subscribers.
     Location,
     /// Membership in groups.
     Group,
@@ -96,7 +96,7 @@ pub fn list_nodes(rule: &Node) -> Vec<RuleNode> {
 pub struct RuleProblem {
     /// The place in the rule, such as `all[1].not.group.inAny[0]`; empty for the root.
     pub path: Text<String>,
-    /// The code of the mistake.
+    /// The code of the problem.
     pub code: UserErrorCode,
     /// What was expected and what was found.
     pub message: Text<String>,
@@ -115,7 +115,7 @@ impl From<Problem> for RuleProblem {
     }
 }
 
-/// The code of a possible slip in a valid rule.
+/// The code of a possible mistake in a valid rule.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "WarningCode")]
 pub enum RuleWarningCode {
@@ -123,16 +123,16 @@ pub enum RuleWarningCode {
     UnknownEvent,
     /// None of the latest events has this property.
     UnknownProperty,
-    /// The latest events have this property, but never with a value of the type that is asked for.
+    /// The latest events have this property, but never with a value of the type that the rule tests.
     OtherPropertyType,
 }
 
-/// A possible slip in a valid rule. The rule can be saved and evaluated nevertheless.
+/// A possible mistake in a valid rule. The rule can be saved and evaluated nevertheless.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct RuleWarning {
     /// The place in the rule, such as `all[1].event.name`.
     pub path: Text<String>,
-    /// The code of the possible slip.
+    /// The code of the possible mistake.
     pub code: RuleWarningCode,
     /// What was expected and what was found.
     pub message: Text<String>,

@@ -19,15 +19,15 @@ pub struct RuleConversion {
     pub problems: Vec<RuleProblem>,
 }
 
-/// Conversions of rules.
+/// Queries that convert rules.
 #[derive(Default)]
 pub struct QueryBuilderQuery;
 
 #[Object]
 impl QueryBuilderQuery {
     /// Turns a query of react-querybuilder into a rule. Its fields have the names that rules give them; `status`,
-    /// `group` and `segment` are fields too. A group without rules matches everyone, as it does there; muted rules are
-    /// left out.
+    /// `group` and `segment` are fields too. A group without rules matches everyone, as in react-querybuilder; muted
+    /// rules are left out.
     async fn rule_from_query_builder(
         &self,
         context: &Context<'_>,

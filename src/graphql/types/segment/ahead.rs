@@ -1,4 +1,4 @@
-//! What is read for a whole list of segments.
+//! Values that are read for a whole list of segments at once.
 
 use crate::audience::member_count::count_segment_members;
 use crate::error::Error;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 /// The last refresh, and what it did to the segment.
 pub type LastRefresh = (Refresh, SegmentRefresh);
 
-/// What was read for the segments of a list.
+/// The values that were read for the segments of a list.
 pub struct SegmentsAhead {
     counts: Loaded<i64>,
     refreshes: Loaded<LastRefresh>,
 }
 
-/// What the fields below a list of segments ask of each.
+/// Which values the query selects on the segments of a list.
 #[derive(Clone, Copy)]
 pub struct AskedOfSegments {
     counts: bool,
@@ -25,7 +25,7 @@ pub struct AskedOfSegments {
 }
 
 impl AskedOfSegments {
-    /// Looks at the fields below this one.
+    /// Reads the selection below this field.
     pub fn by(context: &Context<'_>) -> AskedOfSegments {
         AskedOfSegments {
             counts: selects_bare(context, "memberCount"),
@@ -35,7 +35,7 @@ impl AskedOfSegments {
 }
 
 impl SegmentsAhead {
-    /// Reads what is asked of the segments of a list, with the connection that has read the list.
+    /// Reads the selected values of the segments of a list, on the connection that has read the list.
     ///
     /// # Errors
     /// As [`Loaded::read_if`].
@@ -49,12 +49,12 @@ impl SegmentsAhead {
         Ok(Arc::new(SegmentsAhead { counts, refreshes }))
     }
 
-    /// Returns how many members a segment has now, if that was asked for.
+    /// Returns how many members a segment has now, or `None` if that is not selected.
     pub fn count_of(&self, id: i64) -> Option<async_graphql::Result<i64>> {
         Some(self.counts.get(id)?.map(Option::unwrap_or_default))
     }
 
-    /// Returns the last refresh of a segment, if that was asked for.
+    /// Returns the last refresh of a segment, or `None` if it is not selected.
     pub fn last_refresh_of(&self, id: i64) -> Option<async_graphql::Result<Option<LastRefresh>>> {
         self.refreshes.get(id)
     }

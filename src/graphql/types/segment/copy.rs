@@ -36,15 +36,15 @@ pub struct CopySegmentToGroupPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// Changes of groups by way of segments.
+/// The mutation that copies a segment to a group.
 #[derive(Default)]
 pub struct CopyMutation;
 
 #[Object]
 impl CopyMutation {
-    /// Adds the members of a segment to a group, now or as of a moment, to stay there. Existing members stay as they
-    /// are, so repeating it changes nothing. A segment that is PENDING is refreshed first; one that has never been
-    /// refreshed and cannot be is refused.
+    /// Adds the members of a segment, now or as of a past moment, to a group, where they stay. Existing members stay as
+    /// they are, so repeating the mutation changes nothing. A segment that is PENDING is refreshed first; a segment
+    /// that has never been refreshed and cannot be refreshed is refused.
     async fn copy_segment_to_group(
         &self,
         context: &Context<'_>,

@@ -44,13 +44,13 @@ impl SegmentDefinition {
         summary_of(&self.0.rule).map(Text)
     }
 
-    /// Since when this version was the rule.
+    /// When this version became the rule.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// Who wrote the version; null for versions older than the audit log. `name` and `keyPrefix` are only visible to
-    /// ADMIN, as in the audit log; for others they are null.
+    /// The actor who wrote the version; null for versions older than the audit log. `name` and `keyPrefix` are only
+    /// visible to ADMIN, as in the audit log; for others they are null.
     async fn written_by(&self, context: &Context<'_>) -> Option<Actor> {
         let Definition {
             written_by,

@@ -45,11 +45,11 @@ pub struct CreateSegmentPayload {
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
+    /// Possible mistakes in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
-/// What to change of a segment: what is absent stays as it is.
+/// The changes to a segment; absent values stay as they are.
 #[derive(InputObject)]
 pub struct UpdateSegmentInput {
     /// The global id of the segment.
@@ -58,7 +58,7 @@ pub struct UpdateSegmentInput {
     pub if_version: Option<i32>,
     /// The display name.
     pub name: MaybeUndefined<String>,
-    /// What the segment is for; null clears.
+    /// What the segment is for; null clears it.
     pub description: MaybeUndefined<String>,
     /// The rule that chooses the members. A new rule creates a new version and starts a refresh.
     pub rule: MaybeUndefined<RuleInput>,
@@ -80,7 +80,7 @@ pub struct UpdateSegmentPayload {
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
+    /// Possible mistakes in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -247,7 +247,7 @@ fn read_new_rule(
 /// A segment that was saved, with the warnings about its rule.
 pub(super) type Saved = (Segment, Vec<Warning>);
 
-/// Finds the warnings about a segment that was saved, and says what was done to it.
+/// Finds the warnings about a segment that was saved, and returns the trace of the change for the audit log.
 pub(super) fn saved(
     connection: &mut PgConnection,
     segment: Segment,

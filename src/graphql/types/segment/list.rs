@@ -22,7 +22,7 @@ connection! {
     SegmentEdge { SegmentNode }
 }
 
-/// Questions about segments.
+/// Queries about segments.
 #[derive(Default)]
 pub struct SegmentQuery;
 

@@ -80,12 +80,12 @@ pub enum SegmentModeName {
 /// A segment: members chosen by a rule. Subscribers join and leave when it is refreshed.
 pub struct SegmentNode {
     segment: Arc<Segment>,
-    /// What was loaded for the whole list, if the segment is of one.
+    /// The values loaded for the whole list, if the segment is part of a list.
     ahead: Option<Arc<SegmentsAhead>>,
 }
 
 impl SegmentNode {
-    /// A segment by itself.
+    /// Creates a segment that is not part of a list.
     pub fn new(segment: Arc<Segment>) -> SegmentNode {
         SegmentNode {
             segment,
@@ -93,7 +93,7 @@ impl SegmentNode {
         }
     }
 
-    /// A segment of a list.
+    /// Creates a segment of a list.
     pub fn listed(segment: Arc<Segment>, ahead: Arc<SegmentsAhead>) -> SegmentNode {
         SegmentNode {
             segment,
@@ -337,9 +337,9 @@ impl SegmentNode {
         Ok(SegmentMemberConnection::new(edges, total).loaded_with(permit))
     }
 
-    /// How the members changed, newest first: an item for each refresh, which also counts what happened since the one
-    /// before. For new items, ask `before` the cursor of the newest item that you have. A cursor of another database,
-    /// or from before a backup was restored, fails with the code RESYNC.
+    /// How the members changed, newest first: an item for each refresh, which also counts what happened since the
+    /// refresh before. For new items, give the cursor of the newest item that you have as `before`. A cursor of another
+    /// database, or from before a backup was restored, fails with the code RESYNC.
     async fn changes(
         &self,
         context: &Context<'_>,
@@ -454,7 +454,7 @@ connection! {
     /// A member of a segment.
     SegmentMemberEdge {
         SubscriberNode,
-        /// Since when.
+        /// When the subscriber joined the segment.
         #[graphql(flatten)]
         since: Since
     }
@@ -466,7 +466,7 @@ connection! {
     /// A segment of a subscriber.
     SubscriberSegmentEdge {
         SegmentNode,
-        /// Since when.
+        /// When the subscriber joined the segment.
         #[graphql(flatten)]
         since: Since
     } by |segment: &SegmentNode| write_cursor("Subscriber.segments", &segment.segment.key)

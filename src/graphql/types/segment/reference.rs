@@ -9,7 +9,7 @@ use crate::graphql::engine::loaders::{SegmentById, SegmentByKey, load_one};
 use async_graphql::{Context, ID, OneofObject};
 use std::sync::Arc;
 
-/// A segment, by one of its names.
+/// A segment, named by its id or its key.
 #[derive(OneofObject)]
 pub enum SegmentRef {
     /// The global id.
@@ -19,7 +19,7 @@ pub enum SegmentRef {
 }
 
 impl SegmentRef {
-    /// Returns the segment.
+    /// Returns the segment. Fails with the code NOT_FOUND if it does not exist.
     pub async fn get(self, context: &Context<'_>) -> async_graphql::Result<Arc<Segment>> {
         let loader = context.loader()?;
         let (found, name) = match self {

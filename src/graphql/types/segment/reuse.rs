@@ -1,4 +1,4 @@
-//! Segments made of rules that there are: copies of other segments, and earlier versions of the rule.
+//! Segments with existing rules: copies of other segments, and earlier versions of the rule.
 
 use super::SegmentNode;
 use super::input::{parts, saved};
@@ -29,7 +29,7 @@ pub struct CopySegmentPayload {
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// Possible slips in the rule, such as an event that was never recorded. The copy was saved nevertheless.
+    /// Possible mistakes in the rule, such as an event that was never recorded. The copy was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
@@ -40,8 +40,8 @@ pub struct RestoreSegmentDefinitionInput {
     pub id: ID,
     /// The version of the rule, as `definitions` lists it.
     pub definition_version: i32,
-    /// The version of the segment that you have read. If the segment has another one, nothing is changed and the answer is
-    /// CONFLICT.
+    /// The version of the segment that you have read. If the segment has another one, nothing is changed and the answer
+    /// is CONFLICT.
     pub if_version: Option<i32>,
 }
 
@@ -52,11 +52,11 @@ pub struct RestoreSegmentDefinitionPayload {
     pub segment: Option<SegmentNode>,
     /// The errors of the input, every problem of the rule included; empty on success.
     pub user_errors: Vec<UserError>,
-    /// Possible slips in the rule, such as an event that was never recorded. The segment was saved nevertheless.
+    /// Possible mistakes in the rule, such as an event that was never recorded. The segment was saved nevertheless.
     pub warnings: Vec<RuleWarning>,
 }
 
-/// Changes of segments by rules that there are.
+/// Mutations of segments that reuse existing rules.
 #[derive(Default)]
 pub struct SegmentReuseMutation;
 

@@ -1,4 +1,4 @@
-//! What is read for a whole list of subscribers.
+//! Values that are read for a whole list of subscribers at once.
 
 use crate::audience::subscriber::Subscriber;
 use crate::error::Error;
@@ -11,14 +11,14 @@ use diesel::PgConnection;
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-/// What was read for the subscribers of a list.
+/// The values that were read for the subscribers of a list.
 #[derive(Default)]
 pub struct SubscribersAhead {
     groups: Loaded<GroupList>,
     segments: Loaded<SegmentList>,
 }
 
-/// What the fields below a list of subscribers ask of each.
+/// Which values the query selects on the subscribers of a list.
 #[derive(Clone, Copy)]
 pub struct AskedOfSubscribers {
     groups: bool,
@@ -26,7 +26,7 @@ pub struct AskedOfSubscribers {
 }
 
 impl AskedOfSubscribers {
-    /// Looks at the fields below this one.
+    /// Reads the selection below this field.
     pub fn by(context: &Context<'_>) -> AskedOfSubscribers {
         let asks = |name| selects(context, &[name, "memberships"]);
         AskedOfSubscribers {
@@ -37,7 +37,7 @@ impl AskedOfSubscribers {
 }
 
 impl SubscribersAhead {
-    /// Reads what is asked of the subscribers of a list, with the connection that has read the list.
+    /// Reads the selected values of the subscribers of a list, on the connection that has read the list.
     ///
     /// # Errors
     /// As [`Loaded::read_if`].
@@ -52,7 +52,7 @@ impl SubscribersAhead {
         Ok(Arc::new(SubscribersAhead { groups, segments }))
     }
 
-    /// Loads what the fields below this one ask of each subscriber, together with those of the lists of other parents.
+    /// Loads the selected values of each subscriber, in one batch with those of the lists of other parents.
     pub async fn load(
         context: &Context<'_>,
         people: &[impl Borrow<Subscriber>],
@@ -66,12 +66,12 @@ impl SubscribersAhead {
         Arc::new(SubscribersAhead { groups, segments })
     }
 
-    /// Returns the groups of a subscriber, if they were asked for.
+    /// Returns the groups of a subscriber, or `None` if they are not selected.
     pub fn groups_of(&self, id: i64) -> Option<async_graphql::Result<GroupList>> {
         Some(self.groups.get(id)?.map(Option::unwrap_or_default))
     }
 
-    /// Returns the segments of a subscriber, if they were asked for.
+    /// Returns the segments of a subscriber, or `None` if they are not selected.
     pub fn segments_of(&self, id: i64) -> Option<async_graphql::Result<SegmentList>> {
         Some(self.segments.get(id)?.map(Option::unwrap_or_default))
     }

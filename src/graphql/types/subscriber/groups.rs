@@ -1,11 +1,11 @@
-//! Subscribers: what to change of their groups together with their values.
+//! Subscribers: the changes of their groups, which come together with those of their values.
 
 use crate::audience::group_changes::{GroupChanges, GroupName};
 use crate::graphql::engine::id::{Kind, parse_global};
 use async_graphql::{ID, InputObject};
 
 /// The changes of a subscriber's groups: either `add` and `remove`, or `set`. Groups are named by their keys or their
-/// global ids, at most 250 of them. If one does not exist, nothing of the subscriber is changed.
+/// global ids, at most 250 of them. If a group does not exist, nothing of the subscriber is changed.
 #[derive(InputObject, Debug, Clone)]
 pub struct GroupChangesInput {
     /// The groups to add the subscriber to. A subscriber who is already in a group keeps the time of joining it.
@@ -14,8 +14,8 @@ pub struct GroupChangesInput {
     /// The groups to remove the subscriber from.
     #[graphql(default)]
     pub remove: Vec<String>,
-    /// All groups of the subscriber: the subscriber is added to these and removed from all others. An empty list removes
-    /// the subscriber from every group.
+    /// All groups of the subscriber: the subscriber is added to these and removed from all others. An empty list
+    /// removes the subscriber from every group.
     pub set: Option<Vec<String>>,
 }
 

@@ -26,11 +26,12 @@ pub struct PositionInput {
     pub longitude: f64,
 }
 
-/// Values of a subscriber: what is absent stays as it is, null clears.
+/// Values of a subscriber. Absent values stay as they are; null clears a value.
 #[derive(InputObject, Debug, Clone, Default)]
 pub struct SubscriberValuesInput {
-    /// Whether the subscriber may be addressed; it cannot be null. A new subscriber is SUBSCRIBED unless this says
-    /// otherwise. To change UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` beside the values.
+    /// Whether the subscriber may be sent e-mail; it cannot be null. A new subscriber is SUBSCRIBED unless this says
+    /// otherwise. To change UNSUBSCRIBED, BOUNCED or COMPLAINED to SUBSCRIBED or PENDING, give `consent` besides the
+    /// values.
     pub status: MaybeUndefined<SubscriberStatus>,
     /// The first name.
     pub first_name: MaybeUndefined<String>,
@@ -56,8 +57,8 @@ pub struct SubscriberValuesInput {
     pub birthday: MaybeUndefined<String>,
     /// Where the subscriber came from, in your words.
     pub source: MaybeUndefined<String>,
-    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; a value that is null clears one.
-    /// The map itself cannot be null.
+    /// Values of custom fields by key, such as `{"plan": "pro", "visits": 3}`; null clears a field. The map itself
+    /// cannot be null.
     pub custom_fields: MaybeUndefined<Json<BTreeMap<String, Value>>>,
 }
 
@@ -101,7 +102,7 @@ fn read_values(
     values.unwrap_or_default().into_changes(consent)
 }
 
-/// Absent stays, null clears.
+/// Returns `None` for an absent value, which stays as it is, and `Some(None)` for null, which clears the value.
 pub fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     match value {
         MaybeUndefined::Undefined => None,
@@ -110,7 +111,8 @@ pub fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     }
 }
 
-/// Absent stays; null is refused, because the field cannot be without a value.
+/// Returns `None` for an absent value, which stays as it is. Fails if the value is null, because the field must have
+/// one.
 pub fn keep<T>(value: MaybeUndefined<T>, path: &str) -> Result<Option<T>, Error> {
     match value {
         MaybeUndefined::Undefined => Ok(None),
@@ -119,12 +121,12 @@ pub fn keep<T>(value: MaybeUndefined<T>, path: &str) -> Result<Option<T>, Error>
     }
 }
 
-/// Says that a field cannot be null.
+/// Returns the message that a field cannot be null.
 pub fn null_refused(path: &str) -> String {
     format!("expected a value, found null; leave {path} out to keep it as it is")
 }
 
-/// Why a subscriber who unsubscribed, bounced or complained may be addressed again. The reason is kept in
+/// Why a subscriber who unsubscribed, bounced or complained may be sent e-mail again. The reason is kept in
 /// `statusHistory`.
 #[derive(InputObject, Debug, Clone)]
 pub struct ConsentInput {
@@ -146,7 +148,7 @@ impl ConsentInput {
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "NoticeCode")]
 pub enum SubscriberNoticeCode {
-    /// The status stayed as it was, because `consent` is needed to raise it.
+    /// The status stayed as it was, because re-subscribing the subscriber needs `consent`.
     ConsentRequired,
     /// The subscriber got the status that was kept for the address of an earlier subscriber.
     Suppressed,
@@ -189,9 +191,10 @@ pub struct UpsertSubscriberInput {
     pub email: String,
     /// The values to set; none if absent.
     pub values: MaybeUndefined<SubscriberValuesInput>,
-    /// Why the subscriber may be addressed again. Without it a status that needs it stays, and a notice says so.
+    /// Why the subscriber may be sent e-mail again. Without consent, a status that needs it stays, and a notice says
+    /// so.
     pub consent: Option<ConsentInput>,
-    /// What to change of the subscriber's groups; nothing if absent. It cannot be null.
+    /// The changes to the subscriber's groups; none if absent. It cannot be null.
     pub groups: MaybeUndefined<GroupChangesInput>,
 }
 
@@ -199,7 +202,7 @@ impl UpsertSubscriberInput {
     /// Reads the input.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a value is null that cannot be, or the consent is not complete.
+    /// [`Error::Invalid`] if a value is null but must not be, or the consent is not complete.
     pub fn read(self) -> Result<Upsert, Error> {
         let consent = ConsentInput::read(self.consent)?;
         let groups = keep(self.groups, "groups")?;
@@ -253,18 +256,19 @@ impl From<Result<Stored, Vec<UserError>>> for UpsertSubscriberPayload {
     }
 }
 
-/// What to change of a subscriber.
+/// The changes to a subscriber.
 #[derive(InputObject, Debug)]
 pub struct UpdateSubscriberInput {
     /// The global id of the subscriber.
     pub id: ID,
-    /// The version that you have read. If the subscriber has another one, nothing is changed and the answer is CONFLICT.
+    /// The version that you have read. If the subscriber has another one, nothing is changed and the answer is
+    /// CONFLICT.
     pub if_version: Option<i32>,
-    /// Another e-mail address.
+    /// The new e-mail address.
     pub email: MaybeUndefined<String>,
     /// The values to set; none if absent.
     pub values: MaybeUndefined<SubscriberValuesInput>,
-    /// Why the subscriber may be addressed again. Without it a status that needs it is refused.
+    /// Why the subscriber may be sent e-mail again. Without consent, a status that needs it is refused.
     pub consent: Option<ConsentInput>,
 }
 

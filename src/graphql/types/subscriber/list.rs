@@ -31,7 +31,7 @@ pub enum SubscriberOrderBy {
     /// In the order in which they were added.
     #[default]
     Added,
-    /// By e-mail, bytewise.
+    /// By e-mail address, bytewise.
     Email,
 }
 
@@ -110,7 +110,7 @@ pub fn read_narrowing(
     narrowing.map_err(|message| bad_input(format!("\"search\": {message}")))
 }
 
-/// Questions about subscribers.
+/// Queries about subscribers.
 #[derive(Default)]
 pub struct SubscriberQuery;
 
@@ -167,7 +167,7 @@ impl SubscriberQuery {
         }
         let permit = permit_load(context).await;
         let (order, emails) = (list.order, narrowing.clone());
-        // A membership has its subscriber, who may be asked for any field.
+        // A membership leads back to its subscriber, on whom any field may be selected.
         let columns = match selects(context, &["customFields", "customField", "memberships"]) {
             true => Columns::All,
             false => Columns::WithoutCustom,
@@ -186,7 +186,8 @@ impl SubscriberQuery {
     }
 }
 
-/// A list of subscribers, named by its type and field, in an order and a direction. Its cursors hold an id or an e-mail.
+/// A list of subscribers, named by its type and field, in an order and a direction. Its cursors hold an id or an e-mail
+/// address.
 pub struct PeopleList {
     name: String,
     /// The order, ascending.
@@ -195,7 +196,7 @@ pub struct PeopleList {
 }
 
 impl PeopleList {
-    /// Makes a list.
+    /// Creates a list. `name` is its type and field.
     pub fn new(name: &str, order: SubscriberOrderBy, direction: SortDirection) -> PeopleList {
         PeopleList {
             name: direction.name_list(name),
@@ -204,7 +205,7 @@ impl PeopleList {
         }
     }
 
-    /// Reads paging arguments, and returns what to ask of the ascending list.
+    /// Reads paging arguments, and returns the request for the ascending list.
     pub fn request(
         &self,
         arguments: PageArguments,
@@ -216,7 +217,7 @@ impl PeopleList {
         Ok(self.direction.turn_request(request))
     }
 
-    /// Puts a page of the ascending list in order.
+    /// Turns a page of the ascending list into the direction of this list.
     pub fn page<T>(&self, page: Page<T>) -> Page<T> {
         self.direction.turn_page(page)
     }

@@ -66,7 +66,7 @@ impl SubscribersMutation {
     }
 }
 
-/// Returns what was written: the subscribers, and every field that was set of any of them.
+/// Returns the trace for the audit log: the subscribers that were written, and every field that was set on any of them.
 fn trace(upserts: &[Result<Upsert, Vec<InputProblem>>], written: &[Upserted]) -> Trace {
     let mut ids = Vec::new();
     let mut fields = BTreeSet::new();

@@ -42,15 +42,15 @@ use std::sync::Arc;
 pub use ahead::SubscribersAhead;
 pub use list::{PeopleList, SubscriberConnection, SubscriberOrderBy, page, read_narrowing};
 
-/// Whether a subscriber may be addressed.
+/// Whether a subscriber may be sent e-mail.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum SubscriberStatus {
-    /// The subscriber wants to be addressed.
+    /// The subscriber wants to receive e-mail.
     Subscribed,
-    /// The subscriber asked not to be addressed any more.
+    /// The subscriber opted out of e-mail.
     Unsubscribed,
-    /// The address does not work.
+    /// The e-mail address does not work.
     Bounced,
     /// The subscriber reported a message as unwanted.
     Complained,
@@ -62,19 +62,20 @@ pub enum SubscriberStatus {
 #[derive(Clone)]
 pub struct SubscriberNode {
     row: Arc<Subscriber>,
-    /// What was loaded for all subscribers of the list.
+    /// The values loaded for all subscribers of the list.
     ahead: Arc<SubscribersAhead>,
     /// Whether the row lacks the values of custom fields.
     is_bare: bool,
 }
 
 impl SubscriberNode {
-    /// A subscriber by itself.
+    /// Creates a subscriber that is not part of a list.
     pub fn new(row: Arc<Subscriber>) -> SubscriberNode {
         SubscriberNode::listed(row, Arc::default(), false)
     }
 
-    /// A subscriber of a list, for whom something was loaded ahead. A bare row lacks the values of custom fields.
+    /// Creates a subscriber of a list, with the values loaded for the list. A bare row lacks the values of custom
+    /// fields.
     pub fn listed(
         row: Arc<Subscriber>,
         ahead: Arc<SubscribersAhead>,
@@ -114,7 +115,7 @@ impl SubscriberNode {
         }
     }
 
-    /// The subscriber was deleted after the row was read.
+    /// Returns the error for a subscriber who was deleted after the row was read.
     fn missing(&self) -> async_graphql::Error {
         to_graphql(Error::not_found(
             "subscriber",
@@ -146,7 +147,7 @@ impl SubscriberNode {
         Text(show_email(&self.row.email).into_owned())
     }
 
-    /// Whether the subscriber may be addressed.
+    /// Whether the subscriber may be sent e-mail.
     async fn status(&self) -> SubscriberStatus {
         self.row.status.0.into()
     }
@@ -382,7 +383,7 @@ impl SubscriberNode {
         Box::pin(explain_for(context, self.row.id, arguments)).await
     }
 
-    /// What the subscriber did, newest first.
+    /// The events of the subscriber, newest first.
     async fn events(
         &self,
         context: &Context<'_>,
@@ -397,9 +398,9 @@ impl SubscriberNode {
     }
 
     /// All data stored about the subscriber, as one document to hand out: values, changes of the status, groups,
-    /// segments with when they were joined, history, and events. Fails if the subscribers of the request have more than
+    /// segments with the times of joining, history, and events. Fails if the subscribers of the request have more than
     /// 10,000 events together, or events with more than 8,000,000 bytes of properties; `GET /export/person` has no such
-    /// bound.
+    /// limit.
     async fn personal_data(&self, context: &Context<'_>) -> async_graphql::Result<Document<Value>> {
         let found = load_one(context.loader()?, PersonalDataOf(self.row.id)).await?;
         found.map(Document).ok_or_else(|| self.missing())

@@ -21,10 +21,10 @@ pub struct StatusChangeNode {
     pub to: SubscriberStatus,
     /// When it changed.
     pub at: DateTime<Utc>,
-    /// Where the change came from: `api`, `import 12` or `bulk 12`, the undoing of one, such as `undo of import 12`, `suppression` if the status was kept for the
-    /// address of an earlier subscriber, or `sql` for a change in the database itself.
+    /// Where the change came from: `api`, `import 12` or `bulk 12`; an undo, such as `undo of import 12`; `suppression`
+    /// if the status was kept for the address of an earlier subscriber; or `sql` for a change in the database itself.
     pub source: Text<String>,
-    /// Why the subscriber may be addressed again. Null unless the change ends UNSUBSCRIBED, BOUNCED or COMPLAINED.
+    /// Why the subscriber may be sent e-mail again. Null unless the change ends UNSUBSCRIBED, BOUNCED or COMPLAINED.
     pub reason: Option<Text<String>>,
     /// Where the subscriber gave consent.
     pub consent_source: Option<Text<String>>,

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 pub struct CreateWebhookInput {
     /// What the webhook is for.
     pub name: String,
-    /// Where messages are sent: an https URL with a public address, unless the server was started with
+    /// The URL that messages are sent to: an https URL with a public address, unless the server was started with
     /// `--webhook-allow-http` or `--webhook-allow-private`.
     pub url: String,
     /// The types of message the webhook receives: one or more.
@@ -46,7 +46,7 @@ pub struct CreateWebhookPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// What to change of a webhook: what is absent stays as it is.
+/// The changes to a webhook; absent values stay as they are.
 #[derive(InputObject, Clone)]
 pub struct UpdateWebhookInput {
     /// The global id of the webhook.
@@ -55,7 +55,7 @@ pub struct UpdateWebhookInput {
     pub if_version: Option<i32>,
     /// What the webhook is for.
     pub name: MaybeUndefined<String>,
-    /// Where messages are sent.
+    /// The URL that messages are sent to.
     pub url: MaybeUndefined<String>,
     /// The types of message the webhook receives.
     pub types: MaybeUndefined<Vec<WebhookType>>,
@@ -234,8 +234,8 @@ impl WebhookMutation {
         })
     }
 
-    /// Gives a webhook a new secret and shows it, once. For 24 hours messages are signed with the former one, too, so that
-    /// the receiver can change over. For ADMIN.
+    /// Gives a webhook a new secret and shows it, once. For 24 hours messages are also signed with the former secret,
+    /// so that the receiver can switch. For ADMIN.
     async fn rotate_webhook_secret(
         &self,
         context: &Context<'_>,
@@ -257,8 +257,9 @@ impl WebhookMutation {
         })
     }
 
-    /// Sends a message of the type `webhook.test` and returns what the receiver answered, within 20 seconds. It fails with the
-    /// code TOO_MANY_OPERATIONS while another test of the webhook runs, or several of others. For ADMIN.
+    /// Sends a message of the type `webhook.test` and returns the answer of the receiver, within 20 seconds. Fails with
+    /// the code TOO_MANY_OPERATIONS while another test of the webhook runs, or several tests of other webhooks. For
+    /// ADMIN.
     async fn send_test_webhook(
         &self,
         context: &Context<'_>,
@@ -316,7 +317,7 @@ fn trace(webhook: &Webhook) -> Trace {
 fn read_changes(input: UpdateWebhookInput) -> Result<Draft, Error> {
     let types = keep(input.types, "types")?;
     let types = types.map(|types| types.into_iter().map(Into::into).collect());
-    // Of these, null has a meaning.
+    // For these fields null has a meaning: all segments or groups are followed.
     let filter = |keys: MaybeUndefined<Vec<String>>| match keys {
         MaybeUndefined::Undefined => None,
         MaybeUndefined::Null => Some(None),

@@ -1,10 +1,10 @@
-//! What has to hold for all columns together: constants, options for columns, the address, words of status, and files
-//! about people who left.
+//! Checks of all columns together: constants, options for columns, the address, words of status, and files that list
+//! people who opted out, bounced or complained.
 
 use super::*;
 
 impl Decider<'_> {
-    /// Reads what every row has.
+    /// Reads the constants of `set`.
     pub(super) fn read_constants(&self, decisions: &mut Decisions) {
         for (field, value) in &self.options.set {
             let problem = |code, message| InputProblem::new(code, "set", message);
@@ -33,7 +33,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Columns that were spoken of have to be there.
+    /// Reports options about columns that do not exist.
     pub(super) fn check_said(&self, decisions: &mut Decisions) {
         let options = self.options;
         let said = options.columns.iter().map(|(column, _)| column);
@@ -55,7 +55,8 @@ impl Decider<'_> {
         }
     }
 
-    /// Without addresses there are no subscribers. Where not a single name means anything, the line is no header.
+    /// Asks for the column of addresses, if there is none. If no column has a known name and none has a target, the
+    /// first line is not a header, and this is the only question.
     pub(super) fn check_email(&self, decisions: &mut Decisions) {
         let email = Target::Builtin("email");
         if decisions.is_taken(&email) {
@@ -129,8 +130,8 @@ impl Decider<'_> {
         }
     }
 
-    /// A file about people who left must not make subscribers of them, where it says of some rows only when that was, or
-    /// where its name alone says so.
+    /// Asks for the status of people if the file seems to list people who opted out, bounced or complained: because
+    /// most rows say when or why, or because the file is named so. They must not become subscribed.
     pub(super) fn check_left(&self, decisions: &mut Decisions) {
         let is_said = decisions
             .constants
@@ -175,7 +176,7 @@ impl Decider<'_> {
                 .names
                 .first()
                 .is_some_and(|name| name == REFUSED_BECAUSE);
-            // People who were refused by an import, not people who refused.
+            // The import refused these rows; the word does not mean that people refused.
             let name = match is_refused {
                 true => self.file_name.rsplit_once(".refused")?.0,
                 false => self.file_name,
@@ -203,7 +204,7 @@ impl Decider<'_> {
     }
 }
 
-/// Returns a value that every row is to have, in the form in which cells have it.
+/// Returns the value of a constant in the form of a cell. Fails if the target cannot have the value.
 fn check_constant(target: &Target, value: &str) -> Result<String, String> {
     let refused = |what: &str| Err(format!("expected {what}, found \"{value}\""));
     match target {

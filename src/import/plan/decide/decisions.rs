@@ -32,7 +32,7 @@ pub enum Why {
 /// Where a column goes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Where it goes.
+    /// The target of the column.
     pub target: Target,
     /// Why it goes there.
     pub why: Why,
@@ -43,7 +43,7 @@ pub struct Decision {
 pub struct Decisions {
     /// The decision about every column, in their order.
     pub columns: Vec<Decision>,
-    /// What every row has.
+    /// The values of `set`, each with its target.
     pub constants: Vec<(Target, String)>,
     /// The questions to answer before anything is written.
     pub questions: Vec<Question>,
@@ -54,7 +54,7 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Whether a column goes there already.
+    /// Whether a column has the target already.
     pub fn is_taken(&self, target: &Target) -> bool {
         self.columns
             .iter()
@@ -70,7 +70,7 @@ impl Decisions {
         )
     }
 
-    /// Asks what becomes of a column.
+    /// Adds a question about a column.
     pub fn ask(
         &mut self,
         kind: QuestionKind,
@@ -101,7 +101,7 @@ impl Decisions {
     }
 }
 
-/// A decision for a target.
+/// Returns a decision for a target.
 pub fn decided(target: Target, why: Why) -> Decision {
     Decision { target, why }
 }

@@ -1,8 +1,8 @@
-//! What each column of a file of subscribers becomes, and what has to be settled before.
+//! Decides where each column of a file of subscribers goes, and what has to be asked first.
 //!
-//! What was said counts first, then what a preset records, then the column's name together with its values. Names alone
-//! decide where they mean one thing and the values agree. Everything about consent is asked for, unless the column is
-//! called `status` and holds words for nothing else.
+//! Options count first, then the recorded options of a preset, then the column's name together with its values. A name
+//! decides only if it means one thing and the values agree. Every column about consent becomes a question, unless it is
+//! called `status` and holds only known words.
 
 mod checks;
 mod decisions;
@@ -35,12 +35,12 @@ pub const REFUSED_BECAUSE: &str = "refused because";
 /// The prefix of the key of a custom field in the name of a column, as exports write it.
 const CUSTOM: &str = "custom.";
 
-/// A file in which so large a share of the rows says when or why a person left is about people who left.
+/// If this share of the rows says when or why a person opted out, bounced or complained, the file lists such people.
 const MOST: f64 = 0.9;
 
-/// What columns are decided by.
+/// Decides which field each column goes to.
 pub struct Decider<'a> {
-    /// The fields that exist.
+    /// The existing fields.
     pub catalogue: &'a Catalogue,
     /// The options of the import.
     pub options: &'a SubscriberImport,
@@ -50,11 +50,11 @@ pub struct Decider<'a> {
     pub profiles: &'a [Profile],
     /// The name of the file.
     pub file_name: &'a str,
-    /// The character between cells, for a file whose first line is no header.
+    /// The delimiter of cells, for the message about a file whose first line is not a header.
     pub delimiter: u8,
 }
 
-/// Whether a name that was said means a column: by its name, or by its place as `#3`.
+/// Whether the name in an option means a column: by the column's name, or by its place as `#3`.
 pub fn is_column(said: &str, name: &str, position: usize) -> bool {
     let said = said.trim();
     said == name.trim()
@@ -64,7 +64,7 @@ pub fn is_column(said: &str, name: &str, position: usize) -> bool {
 }
 
 impl Decider<'_> {
-    /// Decides on all columns.
+    /// Decides about all columns.
     pub fn decide(&self) -> Decisions {
         let mut decisions = Decisions::default();
         let preset = self.options.from.as_deref();
@@ -108,7 +108,7 @@ impl Decider<'_> {
         if let Some(decision) = self.as_said(position, name, decisions) {
             return decision;
         }
-        // When a row was changed last, the import finds out by itself.
+        // The import sets the time of the last change itself.
         if name == "updated_at" && is_own_export(self.names) {
             return decided(Target::Nowhere, Why::Name);
         }
@@ -132,7 +132,7 @@ impl Decider<'_> {
         }
     }
 
-    /// A column of which something was said.
+    /// Decides about a column by the options for it. Returns `None` if there are none.
     fn as_said(&self, position: usize, name: &str, decisions: &mut Decisions) -> Option<Decision> {
         let is = |said: &str| is_column(said, name, position);
         let options = self.options;
@@ -163,7 +163,7 @@ impl Decider<'_> {
         })
     }
 
-    /// Returns the target that was named for a column, or what is wrong with the name and a hint.
+    /// Returns the target that an option names for a column. Fails with a message and a hint if the name is unknown.
     fn resolve(
         &self,
         position: usize,
@@ -190,7 +190,7 @@ impl Decider<'_> {
         Err((message, nearest(key, known)))
     }
 
-    /// An opt-in without a single no says no by saying nothing.
+    /// In an opt-in without a no, an empty cell means no.
     fn refined(&self, target: Target, position: usize) -> Target {
         match target {
             Target::Consent(ConsentTarget::OptIn { .. }) => Target::Consent(ConsentTarget::OptIn {
@@ -226,7 +226,7 @@ impl Decider<'_> {
         self.if_readable(position, target, Why::Preset(preset), decisions)
     }
 
-    /// A column that speaks of consent, by its name or by its values.
+    /// Decides about a column that is about consent, by its name or by its values. Returns `None` for other columns.
     fn by_consent(
         &self,
         position: usize,
@@ -241,7 +241,7 @@ impl Decider<'_> {
             return Some(decided(Target::Builtin("status"), Why::Name));
         }
         let has_status = || self.names.iter().any(|name| fold(name) == "status");
-        // With words of consent in place of times they would say something else than they are called.
+        // If the columns hold words in place of times, their names do not describe them.
         let holds_times = || !profile.tally(CellKind::Instant).is_mostly_bad();
         if (["subscribedat", "unsubscribedat"].contains(&folded.as_str()) && holds_times()
             || folded == "statusreason")
@@ -252,7 +252,7 @@ impl Decider<'_> {
         let hint = read_header(name);
         let is_status_name = is_status_name(name);
         let is_other_channel = hint.is_some_and(|hint| hint.is_other_channel);
-        // Options for the words of one column do not make another column speak of consent.
+        // Options for the words of one column do not make another column a column about consent.
         let own_words = StatusWords::of(profile, &[]);
         let speaks = own_words.speak_of_consent(hint.is_some() || is_status_name)
             || is_status_name
@@ -276,7 +276,7 @@ impl Decider<'_> {
         Some(decisions.ask(QuestionKind::Consent, position, message, changes))
     }
 
-    /// Whether the file is about payments: a status that is no certain word of consent is that of a contract then.
+    /// Whether the file is about payments. A status without certain words of consent is then the status of a contract.
     fn is_about_money(&self) -> bool {
         const WORDS: [&str; 18] = [
             "plan",
@@ -306,7 +306,7 @@ impl Decider<'_> {
         self.names.iter().filter(has).count() >= 2
     }
 
-    /// A column whose name means a field and nothing else.
+    /// Decides about a column whose name can mean only one field.
     fn by_name(
         &self,
         position: usize,
@@ -329,7 +329,7 @@ impl Decider<'_> {
         self.if_readable(position, target, Why::Name, decisions)
     }
 
-    /// Decides for a target, unless most cells would be lost.
+    /// Decides for a target, or asks if most cells would be lost.
     fn if_readable(
         &self,
         position: usize,
@@ -386,7 +386,7 @@ impl Decider<'_> {
         decisions.ask(QuestionKind::Unreadable, position, message, changes)
     }
 
-    /// A column that may be called by the key of a custom field.
+    /// Decides about a column whose name may be the key of a custom field.
     fn by_key(&self, position: usize, name: &str, decisions: &mut Decisions) -> Decision {
         let key = suggest_key(name.strip_prefix(CUSTOM).unwrap_or(name));
         match self.catalogue.custom_fields.get(&key) {
@@ -397,7 +397,7 @@ impl Decider<'_> {
                 }
                 self.if_readable(position, target, Why::OwnField, decisions)
             }
-            // Keys of JSON objects that become fields, and the fields of a file that Rollcall wrote.
+            // Keys of JSON objects that become fields, and the fields of a file that Rollcall exported.
             None if name.starts_with(CUSTOM) && self.makes_fields() => {
                 let profile = &self.profiles[position];
                 if profile.filled == 0 {
@@ -417,7 +417,7 @@ impl Decider<'_> {
         !self.options.file.fields_from.is_empty() || is_own_export(self.names)
     }
 
-    /// A column whose name says nothing.
+    /// Decides about a column with an unknown name, or whose target another column has.
     fn other(
         &self,
         position: usize,
@@ -456,7 +456,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Proposes to make a custom field of a column; under another key where a field of another type has that of its name.
+    /// Proposes a custom field for a column; under another key if a field of another type has the key of its name.
     fn new_field(&self, position: usize, name: &str, decisions: &Decisions) -> Vec<Change> {
         let profile = &self.profiles[position];
         let key = self.key_of(position, name, decisions);
