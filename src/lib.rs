@@ -95,7 +95,7 @@
 //!   (`webhook/delivery.rs`).
 //! - Every text and JSON document of an answer is counted (`graphql/engine/answer_budget.rs`); a test finds uncounted fields.
 //! - Requests and answers are bounded where they enter and leave: connections (`server/socket/connection.rs`), frames of
-//!   sockets (`server/socket/frame_guard.rs`), files (`server/door/standing.rs`, `server/door/claims.rs`). A client that stops
+//!   sockets (`server/socket/frame_guard.rs`), files (`server/door/key_watch.rs`, `server/door/claims.rs`). A client that stops
 //!   reading loses its connection and everything that the connection holds.
 //!
 //! # Errors

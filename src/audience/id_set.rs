@@ -1,7 +1,7 @@
 //! Sets of subscribers in memory, as bitmaps over ids, and pages of them.
 
 use super::block::{BLOCK_BYTES, BLOCK_IDS};
-use super::paging::{Page, PageRequest, Stretch};
+use super::paging::{KeyRange, Page, PageRequest};
 use super::subscriber::{self, Subscriber, SubscriberKey, SubscriberOrder};
 use crate::db::schema::segment_blocks;
 use crate::db::statement;
@@ -215,7 +215,7 @@ impl IdSet {
 
 /// A range of one of several sets, and the members found in it.
 struct Part<'s, H> {
-    stretch: &'s Stretch<H, SubscriberKey>,
+    stretch: &'s KeyRange<H, SubscriberKey>,
     set: &'s IdSet,
     found: Vec<(i64, SubscriberKey)>,
 }

@@ -5,7 +5,7 @@ use super::block_piece::BlockPiece;
 use super::group::Group;
 use super::id_set::{FEW_MEMBERS, IdSet, SETS_AT_A_TIME};
 use super::paged_list::{Item, PagedList};
-use super::paging::{Page, PageRequest, Stretch};
+use super::paging::{KeyRange, Page, PageRequest};
 use super::segment::Segment;
 use super::subscriber::{self, SubscriberKey, SubscriberOrder};
 use crate::db::statement;
@@ -295,7 +295,7 @@ struct Search {
 /// Lists at most `limit` members of each segment by id: ascending, or descending from the end.
 fn members_by_id(
     connection: &mut PgConnection,
-    stretches: &[Stretch<i64, SubscriberKey>],
+    stretches: &[KeyRange<i64, SubscriberKey>],
     from_end: bool,
     limit: i64,
 ) -> Result<Vec<(i64, i64)>, Error> {

@@ -1,6 +1,6 @@
 //! Lists that belong to rows of a table, such as the members of each group. A few statements find a page of all lists.
 
-use super::paging::{Page, PageRequest, Stretch};
+use super::paging::{KeyRange, Page, PageRequest};
 use crate::db::statement;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -91,7 +91,8 @@ impl PagedList<'_> {
             |stretches, from_end, limit| {
                 // Lists with the same bounds are read together: a condition with a bound that may be missing could not
                 // use an index.
-                let mut alike: BTreeMap<(bool, bool), Vec<&Stretch<i64, String>>> = BTreeMap::new();
+                let mut alike: BTreeMap<(bool, bool), Vec<&KeyRange<i64, String>>> =
+                    BTreeMap::new();
                 for stretch in stretches {
                     let bounds = (stretch.after.is_some(), stretch.before.is_some());
                     alike.entry(bounds).or_default().push(stretch);
@@ -116,7 +117,7 @@ impl PagedList<'_> {
     fn load(
         &self,
         connection: &mut PgConnection,
-        stretches: &[&Stretch<i64, String>],
+        stretches: &[&KeyRange<i64, String>],
         from_end: bool,
         limit: i64,
     ) -> Result<Vec<Row>, Error> {

@@ -105,15 +105,15 @@ impl<K> PageRequest<K> {
         &self,
         holders: &[H],
         key: impl Fn(&T) -> K,
-        mut fetch: impl FnMut(&[Stretch<H, K>], bool, i64) -> Result<Vec<(H, T)>, Error>,
+        mut fetch: impl FnMut(&[KeyRange<H, K>], bool, i64) -> Result<Vec<(H, T)>, Error>,
     ) -> Result<HashMap<H, Page<T>>, Error>
     where
         H: Copy + Eq + Hash,
         K: Clone,
     {
-        let stretches: Vec<Stretch<H, K>> = holders
+        let stretches: Vec<KeyRange<H, K>> = holders
             .iter()
-            .map(|holder| Stretch {
+            .map(|holder| KeyRange {
                 holder: *holder,
                 after: self.after.clone(),
                 before: self.before.clone(),
@@ -133,8 +133,8 @@ impl<K> PageRequest<K> {
         }
         if self.after.is_some() {
             let unknown = pages.iter().filter(|(_, page)| !page.has_previous);
-            let before: Vec<Stretch<H, K>> = unknown
-                .map(|(holder, page)| Stretch {
+            let before: Vec<KeyRange<H, K>> = unknown
+                .map(|(holder, page)| KeyRange {
                     holder: *holder,
                     after: None,
                     before: page.rows.first().map(&key).or_else(|| self.before.clone()),
@@ -148,8 +148,8 @@ impl<K> PageRequest<K> {
         }
         if self.before.is_some() {
             let unknown = pages.iter().filter(|(_, page)| !page.has_next);
-            let after: Vec<Stretch<H, K>> = unknown
-                .map(|(holder, page)| Stretch {
+            let after: Vec<KeyRange<H, K>> = unknown
+                .map(|(holder, page)| KeyRange {
                     holder: *holder,
                     after: page.rows.last().map(&key).or_else(|| self.after.clone()),
                     before: None,
@@ -185,7 +185,7 @@ impl<K> PageRequest<K> {
 
 /// The part of the list of one holder that lies between two keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch<H, K> {
+pub struct KeyRange<H, K> {
     /// The holder of the list.
     pub holder: H,
     /// Only rows after this key.

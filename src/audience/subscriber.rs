@@ -1,6 +1,6 @@
 //! Subscribers: people with an e-mail address, which is unique.
 
-use super::paging::Stretch;
+use super::paging::KeyRange;
 use crate::db::schema::subscribers;
 use crate::db::{JsonText, Named};
 use crate::error::Error;
@@ -133,7 +133,7 @@ pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<S
 }
 
 /// Returns the first and the last id that a range of a list by id can have.
-pub fn id_bounds<H>(stretch: &Stretch<H, SubscriberKey>) -> (i64, i64) {
+pub fn id_bounds<H>(stretch: &KeyRange<H, SubscriberKey>) -> (i64, i64) {
     let id_of = |key: &Option<SubscriberKey>| match key {
         Some(SubscriberKey::Id(id)) => Some(*id),
         _ => None,

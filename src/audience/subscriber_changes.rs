@@ -5,7 +5,7 @@ use super::clean::{clean_birthday, clean_day, clean_degrees};
 use super::consent::Consent;
 use super::custom_field::clean_value;
 use super::subscriber::Subscriber;
-use super::subscriber_column::{COLUMNS, Kind, list_inputs};
+use super::subscriber_column::{COLUMNS, ValueKind, list_inputs};
 use super::type_lock::keep_types;
 use crate::db::{JsonText, Named, in_transaction};
 use crate::error::{Error, InputCode, InputProblem};
@@ -97,14 +97,14 @@ pub fn apply(
         };
         let value = value.as_deref();
         let set = match &column.kind {
-            Kind::Text(text) => value
+            ValueKind::Text(text) => value
                 .map_or(Ok(None), text.clean)
                 .map(|value| *(text.place)(&mut subscriber) = value),
-            Kind::Day(place) => value
+            ValueKind::Day(place) => value
                 .map_or(Ok(None), |value| read_birthday(value, now))
                 .map(|day| *place(&mut subscriber) = day),
             // Degrees are numbers, which `position` sets below.
-            Kind::Degrees => Ok(()),
+            ValueKind::Degrees => Ok(()),
         };
         set.unwrap_or_else(|message| refuse(column.input, message));
     }

@@ -15,13 +15,13 @@ pub struct Column {
     /// The name of the input that sets it. One input may set several columns.
     pub input: &'static str,
     /// The kind of its value.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Reads its value.
     pub value: fn(&Subscriber) -> Value,
 }
 
 /// The kind of value of a column.
-pub enum Kind {
+pub enum ValueKind {
     /// Text.
     Text(Text),
     /// Degrees on the globe.
@@ -45,7 +45,7 @@ macro_rules! column {
             $name,
             $field,
             $field,
-            Kind::Text(Text {
+            ValueKind::Text(Text {
                 place: |person| &mut person.$name,
                 clean: $clean,
             })
@@ -72,15 +72,15 @@ pub const COLUMNS: [Column; 13] = [
     column!(region, "region", clean_text),
     column!(city, "city", clean_text),
     column!(postal_code, "postalCode", clean_text),
-    column!(latitude, "latitude", "position", Kind::Degrees),
-    column!(longitude, "longitude", "position", Kind::Degrees),
+    column!(latitude, "latitude", "position", ValueKind::Degrees),
+    column!(longitude, "longitude", "position", ValueKind::Degrees),
     column!(language, "language", clean_language),
     column!(timezone, "timezone", clean_timezone),
     column!(
         birthday,
         "birthday",
         "birthday",
-        Kind::Day(|person| &mut person.birthday)
+        ValueKind::Day(|person| &mut person.birthday)
     ),
     column!(source, "source", clean_text),
 ];

@@ -3,7 +3,7 @@
 use super::paging::{Page, PageRequest};
 use super::row_size::rows_within;
 use super::subscriber::{Subscriber, SubscriberKey, SubscriberOrder, SubscriberTypes};
-use super::subscriber_column::{COLUMNS, Kind, list_names};
+use super::subscriber_column::{COLUMNS, ValueKind, list_names};
 use crate::db::schema::subscribers;
 use crate::db::{Kept, statement};
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub fn find_within(
 ) -> Result<Vec<Subscriber>, Error> {
     let texts = COLUMNS
         .iter()
-        .filter(|column| matches!(column.kind, Kind::Text(_)));
+        .filter(|column| matches!(column.kind, ValueKind::Text(_)));
     let texts: Vec<&str> = texts.map(|column| column.name).collect();
     let texts = format!("email, {}", texts.join(", "));
     let rows = rows_within("subscribers", &Columns::All.list(), "custom", &texts);

@@ -1,7 +1,7 @@
 //! Expands a row of the log into changes. Subscribers come in parts; each part has only joins or only leaves of one
 //! segment.
 
-use super::kind::{FOLLOWED, Kind, REFRESHED};
+use super::kind::{ChangeKind, FOLLOWED, REFRESHED};
 use super::position::Within;
 use super::row::Row;
 use crate::db::schema::refreshes;
@@ -28,14 +28,14 @@ pub enum Fills {
 
 /// What is left of the limits of a page.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct PageCapacity {
     /// The largest number of parts.
     pub parts: usize,
     /// The number of subscribers after which no further part is added.
     pub people: usize,
 }
 
-impl Room {
+impl PageCapacity {
     pub fn is_none(&self) -> bool {
         self.parts == 0 || self.people == 0
     }
@@ -50,11 +50,11 @@ impl Room {
 
 /// What a reader wants from a row.
 pub(super) struct Wanted<'k> {
-    pub kinds: &'k [Kind],
+    pub kinds: &'k [ChangeKind],
     /// The segments whose members are listed; all if `None`.
     pub segment_ids: Option<&'k [i64]>,
     pub fills: Fills,
-    pub room: Room,
+    pub room: PageCapacity,
     /// Where to continue in the row.
     pub after: Option<Within>,
 }
@@ -70,7 +70,7 @@ impl Wanted<'_> {
 /// A part of the changes of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
-    pub kind: Kind,
+    pub kind: ChangeKind,
     pub at: DateTime<Utc>,
     pub about: Option<i64>,
     pub refresh_id: Option<i64>,
@@ -92,17 +92,17 @@ pub(super) struct Parts {
 
 /// Subscribers who are listed together: those who joined a segment, those who left it, or the subscribers of a row of
 /// another kind.
-struct Side {
-    kind: Kind,
+struct SubscriberList {
+    kind: ChangeKind,
     at: DateTime<Utc>,
     about: Option<i64>,
     refresh_id: Option<i64>,
     is_fill: bool,
 }
 
-impl Side {
+impl SubscriberList {
     fn has_left(&self) -> bool {
-        self.kind == Kind::SegmentMembersLeft
+        self.kind == ChangeKind::SegmentMembersLeft
     }
 
     /// Returns the position in the row after a subscriber of this side.
@@ -156,10 +156,10 @@ pub(super) fn expand(
 
 /// Adds the changes that the row itself holds. Returns false if the page is full before the row is complete.
 fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool, Error> {
-    let Some(kind) = Kind::parse(&row.kind).filter(|kind| wanted.kinds.contains(kind)) else {
+    let Some(kind) = ChangeKind::parse(&row.kind).filter(|kind| wanted.kinds.contains(kind)) else {
         return Ok(true);
     };
-    let side = Side {
+    let side = SubscriberList {
         kind,
         at: row.at,
         about: row.about,
@@ -248,8 +248,8 @@ impl Changing {
         )
         .bind::<BigInt, _>(refresh_id)
         .bind::<BigInt, _>(from)
-        .bind::<Bool, _>(wanted.kinds.contains(&Kind::SegmentMembersJoined))
-        .bind::<Bool, _>(wanted.kinds.contains(&Kind::SegmentMembersLeft))
+        .bind::<Bool, _>(wanted.kinds.contains(&ChangeKind::SegmentMembersJoined))
+        .bind::<Bool, _>(wanted.kinds.contains(&ChangeKind::SegmentMembersLeft))
         .bind::<Nullable<Array<BigInt>>, _>(wanted.segment_ids)
         .bind::<BigInt, _>(wanted.most_sides())
         .load(connection)?)
@@ -264,8 +264,16 @@ impl Changing {
         parts: &mut Vec<Part>,
     ) -> Result<bool, Error> {
         let sides = [
-            (Kind::SegmentMembersJoined, past::Side::Joined, self.joined),
-            (Kind::SegmentMembersLeft, past::Side::Left, self.left),
+            (
+                ChangeKind::SegmentMembersJoined,
+                past::Direction::Joined,
+                self.joined,
+            ),
+            (
+                ChangeKind::SegmentMembersLeft,
+                past::Direction::Left,
+                self.left,
+            ),
         ];
         let is_counted = self.is_fill && wanted.fills == Fills::Counts;
         for (kind, direction, count) in sides {
@@ -275,7 +283,7 @@ impl Changing {
             if wanted.room.left(parts) == 0 {
                 return Ok(false);
             }
-            let side = Side {
+            let side = SubscriberList {
                 kind,
                 at,
                 about: Some(self.segment_id),
@@ -322,8 +330,8 @@ fn add_followed(
     };
     let is_wanted = |kind| wanted.kinds.contains(&kind);
     let sides = [
-        (is_wanted(Kind::SegmentMembersJoined), true),
-        (is_wanted(Kind::SegmentMembersLeft), false),
+        (is_wanted(ChangeKind::SegmentMembersJoined), true),
+        (is_wanted(ChangeKind::SegmentMembersLeft), false),
     ];
     let sides = sides.into_iter().filter(|(is_wanted, _)| *is_wanted);
     let sides: Vec<bool> = sides.map(|(_, joined)| joined).collect();
@@ -343,10 +351,10 @@ fn add_followed(
     .load(connection)?;
     let is_cut = i64::try_from(rows.len()).is_ok_and(|number| number >= most);
     for row in rows {
-        let side = Side {
+        let side = SubscriberList {
             kind: match row.joined {
-                true => Kind::SegmentMembersJoined,
-                false => Kind::SegmentMembersLeft,
+                true => ChangeKind::SegmentMembersJoined,
+                false => ChangeKind::SegmentMembersLeft,
             },
             at: row.at,
             about: Some(row.segment_id),
@@ -368,7 +376,7 @@ fn add_followed(
 /// Adds the subscribers of a side in parts, after those that an earlier page has. Returns whether all of them fit in
 /// the page. `list` lists subscribers of the side from an id, up to a limit. There are `number` of them in all.
 fn add_people(
-    side: Side,
+    side: SubscriberList,
     number: usize,
     wanted: &Wanted<'_>,
     parts: &mut Vec<Part>,
@@ -400,7 +408,7 @@ fn add_people(
 }
 
 /// Adds one part without subscribers, unless an earlier page has it.
-fn add_count(side: Side, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
+fn add_count(side: SubscriberList, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
     let within = side.place(i64::MAX);
     if wanted.after.is_some_and(|after| within <= after) {
         return;

@@ -3,7 +3,7 @@
 /// The kind of a change: what happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each says what happened")]
-pub enum Kind {
+pub enum ChangeKind {
     SubscriberCreated,
     SubscriberUpdated,
     SubscriberStatusChanged,
@@ -30,7 +30,7 @@ pub enum Kind {
 /// The kinds of things that a change can be about, besides subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the noun of that name")]
-pub enum Noun {
+pub enum ObjectKind {
     Group,
     Segment,
     CustomField,
@@ -38,112 +38,115 @@ pub enum Noun {
     Import,
 }
 
-impl Kind {
+impl ChangeKind {
     /// The kinds of changes of the audience.
-    pub const ALL: [Kind; 17] = [
-        Kind::SubscriberCreated,
-        Kind::SubscriberUpdated,
-        Kind::SubscriberStatusChanged,
-        Kind::SubscriberDeleted,
-        Kind::GroupMembersAdded,
-        Kind::GroupMembersRemoved,
-        Kind::SegmentMembersJoined,
-        Kind::SegmentMembersLeft,
-        Kind::GroupCreated,
-        Kind::GroupUpdated,
-        Kind::GroupDeleted,
-        Kind::SegmentCreated,
-        Kind::SegmentUpdated,
-        Kind::SegmentDeleted,
-        Kind::CustomFieldCreated,
-        Kind::CustomFieldUpdated,
-        Kind::CustomFieldDeleted,
+    pub const ALL: [ChangeKind; 17] = [
+        ChangeKind::SubscriberCreated,
+        ChangeKind::SubscriberUpdated,
+        ChangeKind::SubscriberStatusChanged,
+        ChangeKind::SubscriberDeleted,
+        ChangeKind::GroupMembersAdded,
+        ChangeKind::GroupMembersRemoved,
+        ChangeKind::SegmentMembersJoined,
+        ChangeKind::SegmentMembersLeft,
+        ChangeKind::GroupCreated,
+        ChangeKind::GroupUpdated,
+        ChangeKind::GroupDeleted,
+        ChangeKind::SegmentCreated,
+        ChangeKind::SegmentUpdated,
+        ChangeKind::SegmentDeleted,
+        ChangeKind::CustomFieldCreated,
+        ChangeKind::CustomFieldUpdated,
+        ChangeKind::CustomFieldDeleted,
     ];
 
     /// The kinds for the outcomes of refreshes and imports. Readers get them only if they name them.
-    pub const RUNS: [Kind; 4] = [
-        Kind::SegmentInvalid,
-        Kind::RefreshFinished,
-        Kind::RefreshFailed,
-        Kind::ImportFinished,
+    pub const RUNS: [ChangeKind; 4] = [
+        ChangeKind::SegmentInvalid,
+        ChangeKind::RefreshFinished,
+        ChangeKind::RefreshFailed,
+        ChangeKind::ImportFinished,
     ];
 
     /// Returns the name in rows of the log.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::SubscriberCreated => "subscriber_created",
-            Kind::SubscriberUpdated => "subscriber_updated",
-            Kind::SubscriberStatusChanged => "subscriber_status_changed",
-            Kind::SubscriberDeleted => "subscriber_deleted",
-            Kind::GroupMembersAdded => "group_members_added",
-            Kind::GroupMembersRemoved => "group_members_removed",
-            Kind::SegmentMembersJoined => "segment_members_joined",
-            Kind::SegmentMembersLeft => "segment_members_left",
-            Kind::GroupCreated => "group_created",
-            Kind::GroupUpdated => "group_updated",
-            Kind::GroupDeleted => "group_deleted",
-            Kind::SegmentCreated => "segment_created",
-            Kind::SegmentUpdated => "segment_updated",
-            Kind::SegmentDeleted => "segment_deleted",
-            Kind::CustomFieldCreated => "custom_field_created",
-            Kind::CustomFieldUpdated => "custom_field_updated",
-            Kind::CustomFieldDeleted => "custom_field_deleted",
-            Kind::SegmentInvalid => "segment_invalid",
-            Kind::RefreshFinished => "refresh_finished",
-            Kind::RefreshFailed => "refresh_failed",
-            Kind::ImportFinished => "import_finished",
+            ChangeKind::SubscriberCreated => "subscriber_created",
+            ChangeKind::SubscriberUpdated => "subscriber_updated",
+            ChangeKind::SubscriberStatusChanged => "subscriber_status_changed",
+            ChangeKind::SubscriberDeleted => "subscriber_deleted",
+            ChangeKind::GroupMembersAdded => "group_members_added",
+            ChangeKind::GroupMembersRemoved => "group_members_removed",
+            ChangeKind::SegmentMembersJoined => "segment_members_joined",
+            ChangeKind::SegmentMembersLeft => "segment_members_left",
+            ChangeKind::GroupCreated => "group_created",
+            ChangeKind::GroupUpdated => "group_updated",
+            ChangeKind::GroupDeleted => "group_deleted",
+            ChangeKind::SegmentCreated => "segment_created",
+            ChangeKind::SegmentUpdated => "segment_updated",
+            ChangeKind::SegmentDeleted => "segment_deleted",
+            ChangeKind::CustomFieldCreated => "custom_field_created",
+            ChangeKind::CustomFieldUpdated => "custom_field_updated",
+            ChangeKind::CustomFieldDeleted => "custom_field_deleted",
+            ChangeKind::SegmentInvalid => "segment_invalid",
+            ChangeKind::RefreshFinished => "refresh_finished",
+            ChangeKind::RefreshFailed => "refresh_failed",
+            ChangeKind::ImportFinished => "import_finished",
         }
     }
 
     /// Returns the kind with this name.
-    pub fn parse(name: &str) -> Option<Kind> {
-        let mut kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    pub fn parse(name: &str) -> Option<ChangeKind> {
+        let mut kinds = ChangeKind::ALL.into_iter().chain(ChangeKind::RUNS);
         kinds.find(|kind| kind.as_str() == name)
     }
 
     /// Returns the kind of thing that [`Change::about`](super::Change::about) is the id of, if it is one.
-    pub fn noun(self) -> Option<Noun> {
+    pub fn noun(self) -> Option<ObjectKind> {
         match self {
-            Kind::SubscriberCreated
-            | Kind::SubscriberUpdated
-            | Kind::SubscriberStatusChanged
-            | Kind::SubscriberDeleted => None,
-            Kind::GroupMembersAdded
-            | Kind::GroupMembersRemoved
-            | Kind::GroupCreated
-            | Kind::GroupUpdated
-            | Kind::GroupDeleted => Some(Noun::Group),
-            Kind::SegmentMembersJoined
-            | Kind::SegmentMembersLeft
-            | Kind::SegmentCreated
-            | Kind::SegmentUpdated
-            | Kind::SegmentDeleted
-            | Kind::SegmentInvalid => Some(Noun::Segment),
-            Kind::RefreshFinished | Kind::RefreshFailed => Some(Noun::Refresh),
-            Kind::ImportFinished => Some(Noun::Import),
-            Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
-                Some(Noun::CustomField)
-            }
+            ChangeKind::SubscriberCreated
+            | ChangeKind::SubscriberUpdated
+            | ChangeKind::SubscriberStatusChanged
+            | ChangeKind::SubscriberDeleted => None,
+            ChangeKind::GroupMembersAdded
+            | ChangeKind::GroupMembersRemoved
+            | ChangeKind::GroupCreated
+            | ChangeKind::GroupUpdated
+            | ChangeKind::GroupDeleted => Some(ObjectKind::Group),
+            ChangeKind::SegmentMembersJoined
+            | ChangeKind::SegmentMembersLeft
+            | ChangeKind::SegmentCreated
+            | ChangeKind::SegmentUpdated
+            | ChangeKind::SegmentDeleted
+            | ChangeKind::SegmentInvalid => Some(ObjectKind::Segment),
+            ChangeKind::RefreshFinished | ChangeKind::RefreshFailed => Some(ObjectKind::Refresh),
+            ChangeKind::ImportFinished => Some(ObjectKind::Import),
+            ChangeKind::CustomFieldCreated
+            | ChangeKind::CustomFieldUpdated
+            | ChangeKind::CustomFieldDeleted => Some(ObjectKind::CustomField),
         }
     }
 
     /// Returns whether a change of this kind is about subscribers who joined or left segments.
     pub fn is_of_segment(self) -> bool {
-        matches!(self, Kind::SegmentMembersJoined | Kind::SegmentMembersLeft)
+        matches!(
+            self,
+            ChangeKind::SegmentMembersJoined | ChangeKind::SegmentMembersLeft
+        )
     }
 
     /// Returns whether a change of this kind is about subscribers.
     pub fn has_people(self) -> bool {
         matches!(
             self,
-            Kind::SubscriberCreated
-                | Kind::SubscriberUpdated
-                | Kind::SubscriberStatusChanged
-                | Kind::SubscriberDeleted
-                | Kind::GroupMembersAdded
-                | Kind::GroupMembersRemoved
-                | Kind::SegmentMembersJoined
-                | Kind::SegmentMembersLeft
+            ChangeKind::SubscriberCreated
+                | ChangeKind::SubscriberUpdated
+                | ChangeKind::SubscriberStatusChanged
+                | ChangeKind::SubscriberDeleted
+                | ChangeKind::GroupMembersAdded
+                | ChangeKind::GroupMembersRemoved
+                | ChangeKind::SegmentMembersJoined
+                | ChangeKind::SegmentMembersLeft
         )
     }
 }
@@ -154,7 +157,7 @@ pub(super) const REFRESHED: &str = "refreshed";
 pub(super) const FOLLOWED: &str = "followed";
 
 /// Returns the kinds of rows that hold changes of these kinds.
-pub(super) fn row_kinds(kinds: &[Kind]) -> Vec<&'static str> {
+pub(super) fn row_kinds(kinds: &[ChangeKind]) -> Vec<&'static str> {
     let own = kinds.iter().filter(|kind| !kind.is_of_segment());
     let mut names: Vec<&'static str> = own.map(|kind| kind.as_str()).collect();
     if kinds.iter().any(|kind| kind.is_of_segment()) {
@@ -184,10 +187,10 @@ mod tests {
 
     #[test]
     fn kinds_and_columns_have_their_names() {
-        for kind in Kind::ALL.into_iter().chain(Kind::RUNS) {
-            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        for kind in ChangeKind::ALL.into_iter().chain(ChangeKind::RUNS) {
+            assert_eq!(ChangeKind::parse(kind.as_str()), Some(kind));
         }
-        assert_eq!(Kind::parse(REFRESHED), None);
+        assert_eq!(ChangeKind::parse(REFRESHED), None);
         let names = ["first_name", "email", "custom.first_visit"].map(api_name);
         assert_eq!(names, ["firstName", "email", "custom.first_visit"]);
     }

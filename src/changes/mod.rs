@@ -25,7 +25,7 @@ mod settle;
 
 pub use expand::{Fills, PEOPLE};
 pub use keep::forget_changes;
-pub use kind::{Kind, Noun, api_name};
+pub use kind::{ChangeKind, ObjectKind, api_name};
 pub use page::{Change, ChangePage, Reading, find_begun, find_last_seq, find_position, read};
 pub use position::{Position, Within};
 pub use settle::{hold_order, settle, settle_or_go_on};

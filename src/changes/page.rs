@@ -1,7 +1,7 @@
 //! Reads the log.
 
-use super::expand::{Fills, Parts, Room, Wanted, expand};
-use super::kind::{FOLLOWED, Kind, Noun, REFRESHED, row_kinds};
+use super::expand::{Fills, PageCapacity, Parts, Wanted, expand};
+use super::kind::{ChangeKind, FOLLOWED, ObjectKind, REFRESHED, row_kinds};
 use super::position::{Position, Within};
 use super::row::Row;
 use super::settle::settle_or_go_on;
@@ -23,8 +23,8 @@ const ROWS: i64 = 100;
 pub struct Reading {
     /// The position to continue after. With `None`, only the present position is returned.
     pub after: Option<Position>,
-    /// The kinds of changes to list; those of [`Kind::ALL`] if empty.
-    pub kinds: Vec<Kind>,
+    /// The kinds of changes to list; those of [`ChangeKind::ALL`] if empty.
+    pub kinds: Vec<ChangeKind>,
     /// The largest number of changes in the page; at least one.
     pub first: usize,
     /// The number of subscribers after which the page ends; the last change may have more.
@@ -45,8 +45,8 @@ pub struct Change {
     /// When the transaction of the change began; for members of segments, the moment for which the rule was evaluated.
     pub at: DateTime<Utc>,
     /// What happened.
-    pub kind: Kind,
-    /// The id of the thing that the change is about. [`Kind::noun`] says what kind of thing it is.
+    pub kind: ChangeKind,
+    /// The id of the thing that the change is about. [`ChangeKind::noun`] says what kind of thing it is.
     pub about: Option<i64>,
     /// The ids of the subscribers, ascending. Subscribers who were deleted since are left out.
     pub subscriber_ids: Vec<i64>,
@@ -120,7 +120,7 @@ pub fn read(connection: &mut PgConnection, reading: &Reading) -> Result<ChangePa
 /// A page that is being put together.
 struct Collector<'r> {
     reading: &'r Reading,
-    kinds: &'r [Kind],
+    kinds: &'r [ChangeKind],
     changes: Vec<Change>,
     end: Position,
 }
@@ -128,7 +128,7 @@ struct Collector<'r> {
 impl<'r> Collector<'r> {
     fn new(reading: &'r Reading, after: Position) -> Collector<'r> {
         let kinds = match reading.kinds.is_empty() {
-            true => &Kind::ALL[..],
+            true => &ChangeKind::ALL[..],
             false => &reading.kinds[..],
         };
         Collector {
@@ -139,13 +139,13 @@ impl<'r> Collector<'r> {
         }
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> PageCapacity {
         let told = self
             .changes
             .iter()
             .map(|change| change.subscriber_ids.len());
         let told: usize = told.sum();
-        Room {
+        PageCapacity {
             parts: self.reading.first.max(1).saturating_sub(self.changes.len()),
             people: self.reading.people.max(1).saturating_sub(told),
         }
@@ -189,8 +189,8 @@ impl<'r> Collector<'r> {
             .filter(changes::kind.eq_any(row_kinds(self.kinds)))
             .into_boxed();
         let followed = [
-            (Noun::Segment, &self.reading.segment_ids),
-            (Noun::Group, &self.reading.group_ids),
+            (ObjectKind::Segment, &self.reading.segment_ids),
+            (ObjectKind::Group, &self.reading.group_ids),
         ];
         for (noun, ids) in followed {
             let Some(ids) = ids else {
@@ -275,13 +275,13 @@ pub fn find_begun(
         let row = changes::table.find(position.seq).select(Row::as_select());
         let row = row.first(connection)?;
         let side = match within.has_left {
-            true => Kind::SegmentMembersLeft,
-            false => Kind::SegmentMembersJoined,
+            true => ChangeKind::SegmentMembersLeft,
+            false => ChangeKind::SegmentMembersJoined,
         };
         let (kind, refresh_id) = match row.kind.as_str() {
             REFRESHED => (side, row.about),
             FOLLOWED => (side, None),
-            kind => match Kind::parse(kind) {
+            kind => match ChangeKind::parse(kind) {
                 Some(kind) => (kind, None),
                 None => return Ok(None),
             },
@@ -329,7 +329,7 @@ fn find_last(connection: &mut PgConnection, after: i64) -> Result<Option<(i64, i
 /// subscribers.
 fn leave_out_deleted(connection: &mut PgConnection, found: &mut Vec<Change>) -> Result<(), Error> {
     let tells_people = |change: &Change| {
-        change.kind != Kind::SubscriberDeleted && !change.subscriber_ids.is_empty()
+        change.kind != ChangeKind::SubscriberDeleted && !change.subscriber_ids.is_empty()
     };
     let about_people = found.iter().filter(|change| tells_people(change));
     let ids: HashSet<i64> = about_people

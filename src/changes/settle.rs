@@ -1,7 +1,7 @@
 //! Gives changes their order: committed rows move from `waiting_changes` to `changes`.
 
 use super::erase::{forget_deleted, take_out};
-use super::kind::Kind;
+use super::kind::ChangeKind;
 use super::row::StoredIds;
 use crate::db::{AdvisoryLock, statement};
 use crate::error::Error;
@@ -79,7 +79,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Returns whether the row is about subscribers.
     fn has_people(&self) -> bool {
-        Kind::parse(&self.kind).is_some_and(Kind::has_people)
+        ChangeKind::parse(&self.kind).is_some_and(ChangeKind::has_people)
     }
 
     /// Returns the ids of the subscribers, ascending and each once.
@@ -116,7 +116,7 @@ fn step(connection: &mut PgConnection) -> Result<(), Error> {
     let mut people: Vec<Option<Vec<i64>>> = Vec::with_capacity(rows.len());
     for row in &mut rows {
         let ids = row.has_people().then(|| row.take_ids());
-        if row.kind == Kind::SubscriberDeleted.as_str() {
+        if row.kind == ChangeKind::SubscriberDeleted.as_str() {
             deleted.extend(ids.iter().flatten());
         }
         people.push(ids);
@@ -126,7 +126,7 @@ fn step(connection: &mut PgConnection) -> Result<(), Error> {
     let mut moved = Moved::default();
     for (row, ids) in rows.iter().zip(people) {
         let ids = ids.map(|mut ids| {
-            if row.kind != Kind::SubscriberDeleted.as_str() {
+            if row.kind != ChangeKind::SubscriberDeleted.as_str() {
                 take_out(&mut ids, &deleted);
             }
             ids

@@ -5,7 +5,7 @@ use super::export_file::Destination;
 use super::terminal::output_of_others;
 use crate::audience::{custom_field, group, segment, subscriber};
 use crate::changes::{
-    Change, ChangePage, Fills, Kind, Noun, PEOPLE, Position, Reading, api_name, read,
+    Change, ChangeKind, ChangePage, Fills, ObjectKind, PEOPLE, Position, Reading, api_name, read,
 };
 use crate::config::DatabaseSettings;
 use crate::db::Db;
@@ -46,7 +46,7 @@ pub struct Arguments {
 
     /// Only changes of these kinds, separated by commas, such as SUBSCRIBER_CREATED,SEGMENT_MEMBERS_JOINED.
     #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = parse_kind)]
-    kinds: Vec<Kind>,
+    kinds: Vec<ChangeKind>,
 
     /// Print the existing changes and exit, instead of waiting for more.
     #[arg(long)]
@@ -186,14 +186,14 @@ fn write_lines(connection: &mut PgConnection, changes: &[Change]) -> Result<Vec<
 /// The e-mail addresses of subscribers, and the keys of groups, segments and custom fields, by id.
 struct Names {
     emails: HashMap<i64, String>,
-    keys: HashMap<(Noun, i64), String>,
+    keys: HashMap<(ObjectKind, i64), String>,
 }
 
 impl Names {
     fn load(connection: &mut PgConnection, changes: &[Change]) -> Result<Names, Error> {
         let existing = changes
             .iter()
-            .filter(|change| change.kind != Kind::SubscriberDeleted);
+            .filter(|change| change.kind != ChangeKind::SubscriberDeleted);
         let people: HashSet<i64> = existing
             .flat_map(|change| change.subscriber_ids.iter().copied())
             .collect();
@@ -207,12 +207,13 @@ impl Names {
                 .collect()
         };
         let mut keys = HashMap::new();
-        let groups = group::find_by_ids(connection, &about(Noun::Group))?.into_iter();
-        keys.extend(groups.map(|group| ((Noun::Group, group.id), group.key)));
-        let segments = segment::find_by_ids(connection, &about(Noun::Segment))?.into_iter();
-        keys.extend(segments.map(|segment| ((Noun::Segment, segment.id), segment.key)));
-        let fields = custom_field::find_by_ids(connection, &about(Noun::CustomField))?.into_iter();
-        keys.extend(fields.map(|field| ((Noun::CustomField, field.id), field.key)));
+        let groups = group::find_by_ids(connection, &about(ObjectKind::Group))?.into_iter();
+        keys.extend(groups.map(|group| ((ObjectKind::Group, group.id), group.key)));
+        let segments = segment::find_by_ids(connection, &about(ObjectKind::Segment))?.into_iter();
+        keys.extend(segments.map(|segment| ((ObjectKind::Segment, segment.id), segment.key)));
+        let fields =
+            custom_field::find_by_ids(connection, &about(ObjectKind::CustomField))?.into_iter();
+        keys.extend(fields.map(|field| ((ObjectKind::CustomField, field.id), field.key)));
         Ok(Names {
             emails: people
                 .map(|person| (person.id, show_email(&person.email).into_owned()))
@@ -230,11 +231,11 @@ impl Names {
         set("at", json!(at));
         if let Some((noun, id)) = change.kind.noun().zip(change.about) {
             let (name, kind) = match noun {
-                Noun::Group => ("group", IdKind::Group),
-                Noun::Segment => ("segment", IdKind::Segment),
-                Noun::CustomField => ("customField", IdKind::CustomField),
-                Noun::Refresh => ("refresh", IdKind::Refresh),
-                Noun::Import => ("import", IdKind::Import),
+                ObjectKind::Group => ("group", IdKind::Group),
+                ObjectKind::Segment => ("segment", IdKind::Segment),
+                ObjectKind::CustomField => ("customField", IdKind::CustomField),
+                ObjectKind::Refresh => ("refresh", IdKind::Refresh),
+                ObjectKind::Import => ("import", IdKind::Import),
             };
             let mut described = json!({ "id": to_global(kind, id) });
             if let Some(key) = self.keys.get(&(noun, id)) {
@@ -296,10 +297,10 @@ fn parse_position(text: &str) -> Result<Position, String> {
     })
 }
 
-fn parse_kind(name: &str) -> Result<Kind, String> {
+fn parse_kind(name: &str) -> Result<ChangeKind, String> {
     let wanted = name.trim().to_lowercase();
-    Kind::parse(&wanted).ok_or_else(|| {
-        let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    ChangeKind::parse(&wanted).ok_or_else(|| {
+        let kinds = ChangeKind::ALL.into_iter().chain(ChangeKind::RUNS);
         let names: Vec<String> = kinds.map(|kind| kind.as_str().to_uppercase()).collect();
         let hint = nearest(&wanted, names.iter().map(String::as_str));
         hint.unwrap_or_else(|| format!("expected one of {}", names.join(", ")))

@@ -155,7 +155,7 @@ pub fn serve(
         println!("Console   http://{address}{base_path}/console/");
         println!("GraphiQL  http://{address}{base_path}/graphiql");
         println!("GraphQL   http://{address}{base_path}/graphql");
-        if graphiql::kind() == graphiql::Kind::Fallback {
+        if graphiql::kind() == graphiql::PagesKind::Fallback {
             println!(
                 "          (without the console and with a simple explorer: npm was missing when this program was built)"
             );

@@ -2,14 +2,14 @@
 
 use super::{Content, ExportRequest, Format};
 use crate::audience::custom_field::CustomField;
-use crate::audience::subscriber_column::{COLUMNS, Kind as Holds};
+use crate::audience::subscriber_column::{COLUMNS, ValueKind};
 use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::{CustomType, nearest};
 use std::borrow::Cow;
 
 /// The kind of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CellKind {
     /// Text that people wrote.
     Text,
     /// A date, a time, a number, a boolean or a fixed word: not text that people wrote, but quoted in JSON.
@@ -29,7 +29,7 @@ pub struct Column {
     /// [`Chosen::names`].
     pub sql: String,
     /// The kind of its cells.
-    pub kind: Kind,
+    pub kind: CellKind,
 }
 
 /// The columns of an export.
@@ -57,7 +57,7 @@ impl Chosen {
 }
 
 /// A built-in column: its name, its SQL, what its cells are, and whether it is exported by default.
-type Builtin = (&'static str, Cow<'static, str>, Kind, bool);
+type Builtin = (&'static str, Cow<'static, str>, CellKind, bool);
 
 /// Writes a time in UTC, independent of the settings of the session.
 macro_rules! instant {
@@ -74,41 +74,51 @@ macro_rules! instant {
 fn list_of_subscriber() -> Vec<Builtin> {
     let known = COLUMNS.iter().map(|column| {
         let (sql, kind) = match column.kind {
-            Holds::Text(_) => (format!("s.{}", column.name), Kind::Text),
-            Holds::Degrees => (format!("s.{}::text", column.name), Kind::Json),
-            Holds::Day(_) => (
+            ValueKind::Text(_) => (format!("s.{}", column.name), CellKind::Text),
+            ValueKind::Degrees => (format!("s.{}::text", column.name), CellKind::Json),
+            ValueKind::Day(_) => (
                 format!("to_char(s.{}, 'YYYY-MM-DD')", column.name),
-                Kind::Plain,
+                CellKind::Plain,
             ),
         };
         (column.name, sql.into(), kind, true)
     });
     let before = [
-        ("email", "s.email", Kind::Text, true),
-        ("status", "s.status", Kind::Plain, true),
+        ("email", "s.email", CellKind::Text, true),
+        ("status", "s.status", CellKind::Plain, true),
     ];
     let after = [
-        ("created_at", instant!("s.created_at"), Kind::Plain, true),
-        ("updated_at", instant!("s.updated_at"), Kind::Plain, false),
+        (
+            "created_at",
+            instant!("s.created_at"),
+            CellKind::Plain,
+            true,
+        ),
+        (
+            "updated_at",
+            instant!("s.updated_at"),
+            CellKind::Plain,
+            false,
+        ),
         (
             "subscribed_at",
             instant!("s.subscribed_at"),
-            Kind::Plain,
+            CellKind::Plain,
             false,
         ),
         (
             "unsubscribed_at",
             instant!("s.unsubscribed_at"),
-            Kind::Plain,
+            CellKind::Plain,
             false,
         ),
-        ("groups", GROUPS, Kind::Json, false),
+        ("groups", GROUPS, CellKind::Json, false),
     ];
     let (before, after) = (before.map(written), after.map(written));
     before.into_iter().chain(known).chain(after).collect()
 }
 
-fn written((name, sql, kind, is_usual): (&'static str, &'static str, Kind, bool)) -> Builtin {
+fn written((name, sql, kind, is_usual): (&'static str, &'static str, CellKind, bool)) -> Builtin {
     (name, sql.into(), kind, is_usual)
 }
 
@@ -118,27 +128,32 @@ const GROUPS: &str = "(SELECT coalesce(json_agg(g.key ORDER BY g.key), '[]')::te
 const GROUPS_IN_A_CELL: &str = "(SELECT string_agg(g.key, ';' ORDER BY g.key) \
     FROM group_memberships m JOIN groups g ON g.id = m.group_id WHERE m.subscriber_id = s.id)";
 
-const MEMBERSHIP: [(&str, &str, Kind, bool); 6] = [
-    ("email", "s.email", Kind::Text, true),
-    ("kind", "m.kind", Kind::Plain, true),
-    ("key", "m.key", Kind::Plain, true),
-    ("added_at", instant!("m.added_at"), Kind::Plain, true),
-    ("joined_at", instant!("m.joined_at"), Kind::Plain, true),
-    ("source", "m.source", Kind::Text, true),
+const MEMBERSHIP: [(&str, &str, CellKind, bool); 6] = [
+    ("email", "s.email", CellKind::Text, true),
+    ("kind", "m.kind", CellKind::Plain, true),
+    ("key", "m.key", CellKind::Plain, true),
+    ("added_at", instant!("m.added_at"), CellKind::Plain, true),
+    ("joined_at", instant!("m.joined_at"), CellKind::Plain, true),
+    ("source", "m.source", CellKind::Text, true),
 ];
 
-const EVENT: [(&str, &str, Kind, bool); 6] = [
-    ("email", "s.email", Kind::Text, true),
-    ("event", "e.name", Kind::Text, true),
-    ("occurred_at", instant!("e.occurred_at"), Kind::Plain, true),
+const EVENT: [(&str, &str, CellKind, bool); 6] = [
+    ("email", "s.email", CellKind::Text, true),
+    ("event", "e.name", CellKind::Text, true),
+    (
+        "occurred_at",
+        instant!("e.occurred_at"),
+        CellKind::Plain,
+        true,
+    ),
     (
         "value",
         "to_jsonb(trim_scale(e.value))::text",
-        Kind::Json,
+        CellKind::Json,
         true,
     ),
-    ("dedupe_key", "e.dedupe_key", Kind::Text, true),
-    ("properties", "e.properties::text", Kind::Json, true),
+    ("dedupe_key", "e.dedupe_key", CellKind::Text, true),
+    ("properties", "e.properties::text", CellKind::Json, true),
 ];
 
 /// The prefix of the key of a custom field in the name of its column.
@@ -247,7 +262,7 @@ impl<'c> Choice<'c> {
             Found::Builtin(("groups", ..)) if self.format == Format::Csv => Column {
                 name: "groups".to_owned(),
                 sql: GROUPS_IN_A_CELL.to_owned(),
-                kind: Kind::Plain,
+                kind: CellKind::Plain,
             },
             Found::Builtin((name, sql, kind, _)) => Column {
                 name: name.to_owned(),
@@ -271,10 +286,10 @@ impl<'c> Choice<'c> {
         let as_text = format!("s.custom ->> ($1)[{place}]");
         let as_json = format!("(s.custom -> ($1)[{place}])::text");
         let (sql, kind) = match (self.format, field.custom_type.0) {
-            (Format::Ndjson, _) => (as_json, Kind::Json),
-            (Format::Csv, CustomType::List) => (as_json, Kind::List),
-            (Format::Csv, CustomType::Text) => (as_text, Kind::Text),
-            (Format::Csv, _) => (as_text, Kind::Plain),
+            (Format::Ndjson, _) => (as_json, CellKind::Json),
+            (Format::Csv, CustomType::List) => (as_json, CellKind::List),
+            (Format::Csv, CustomType::Text) => (as_text, CellKind::Text),
+            (Format::Csv, _) => (as_text, CellKind::Plain),
         };
         Column {
             name: format!("{CUSTOM}{}", field.key),
@@ -287,8 +302,11 @@ impl<'c> Choice<'c> {
         let column = format!("{PROPERTIES}{name}");
         let place = self.place_of(name);
         let (sql, kind) = match self.format {
-            Format::Ndjson => (format!("(e.properties -> ($1)[{place}])::text"), Kind::Json),
-            Format::Csv => (format!("e.properties ->> ($1)[{place}]"), Kind::Plain),
+            Format::Ndjson => (
+                format!("(e.properties -> ($1)[{place}])::text"),
+                CellKind::Json,
+            ),
+            Format::Csv => (format!("e.properties ->> ($1)[{place}]"), CellKind::Plain),
         };
         Column {
             name: column,

@@ -10,7 +10,7 @@ use crate::audience::subscriber_column::COLUMNS;
 use crate::bulk::list_traces_of;
 use crate::db::schema::{events, group_memberships, groups};
 use crate::error::Error;
-use crate::past::{Passage, in_snapshot, joined_at_of, passages_of};
+use crate::past::{MembershipChange, in_snapshot, joined_at_of, membership_changes_of};
 use crate::text::{find_email, show_email};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::dsl::sql;
@@ -199,18 +199,20 @@ fn collect_history(
     ids: &[i64],
     held: &mut Held,
 ) -> Result<(), Error> {
-    let mut passages = passages_of(connection, ids)?;
-    let all = passages.values().flatten();
-    let segment_ids: HashSet<i64> = all.map(|passage| passage.segment_id).collect();
+    let mut changes = membership_changes_of(connection, ids)?;
+    let all = changes.values().flatten();
+    let segment_ids: HashSet<i64> = all.map(|change| change.segment_id).collect();
     let segment_ids: Vec<i64> = segment_ids.into_iter().collect();
     let segments = segment::find_by_ids(connection, &segment_ids)?.into_iter();
     let segments: HashMap<i64, Segment> = segments.map(|found| (found.id, found)).collect();
     for id in ids {
-        let passages = passages.remove(id).unwrap_or_default().into_iter();
-        let told = passages.filter_map(|passage: Passage| {
-            let segment = segments.get(&passage.segment_id)?;
-            let direction = if passage.joined { "JOINED" } else { "LEFT" };
-            Some(json!({ "at": instant(passage.at), "direction": direction, "segment": segment.key }))
+        let changes = changes.remove(id).unwrap_or_default().into_iter();
+        let told = changes.filter_map(|change: MembershipChange| {
+            let segment = segments.get(&change.segment_id)?;
+            let direction = if change.joined { "JOINED" } else { "LEFT" };
+            Some(
+                json!({ "at": instant(change.at), "direction": direction, "segment": segment.key }),
+            )
         });
         held.history.insert(*id, told.collect());
     }

@@ -1,7 +1,7 @@
 //! Writes rows as lines: of CSV for people and spreadsheets, of JSON for programs.
 
 use super::Format;
-use super::columns::{Column, Kind};
+use super::columns::{CellKind, Column};
 use super::pages::Cells;
 use crate::audience::custom_field::write_list;
 use crate::audience::formula::is_formula;
@@ -131,19 +131,19 @@ impl<'c, W: Write> RowWriter<'c, W> {
 fn write_cell<W: Write>(
     writer: &mut csv::Writer<W>,
     cell: &[u8],
-    kind: Kind,
+    kind: CellKind,
     is_raw: bool,
     buffer: &mut Vec<u8>,
 ) -> io::Result<()> {
     let list;
     let cell = match kind {
-        Kind::List if !cell.is_empty() => {
+        CellKind::List if !cell.is_empty() => {
             list = write_list(&serde_json::from_slice(cell)?);
             list.as_bytes()
         }
         _ => cell,
     };
-    let is_text = matches!(kind, Kind::Text | Kind::List);
+    let is_text = matches!(kind, CellKind::Text | CellKind::List);
     if !is_raw && is_formula(cell) && (is_text || !is_number(cell)) {
         buffer.clear();
         buffer.push(b'\'');
@@ -167,11 +167,11 @@ fn is_number(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok())
 }
 
-fn write_value(buffer: &mut Vec<u8>, cell: Option<&[u8]>, kind: Kind) -> io::Result<()> {
+fn write_value(buffer: &mut Vec<u8>, cell: Option<&[u8]>, kind: CellKind) -> io::Result<()> {
     match (cell, kind) {
         (None, _) => buffer.extend_from_slice(b"null"),
-        (Some(cell), Kind::Json | Kind::List) => buffer.extend_from_slice(cell),
-        (Some(cell), Kind::Text | Kind::Plain) => {
+        (Some(cell), CellKind::Json | CellKind::List) => buffer.extend_from_slice(cell),
+        (Some(cell), CellKind::Text | CellKind::Plain) => {
             let text = std::str::from_utf8(cell)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             serde_json::to_writer(buffer, text)?;

@@ -88,7 +88,7 @@ type TooSlow = HashMap<i64, Problem>;
 
 /// The rules that are followed.
 struct Rules {
-    sight: Sight,
+    sight: RuleState,
     /// The rules of the instant segments and of all segments that they use.
     rules: Vec<SegmentRule>,
 }
@@ -96,7 +96,7 @@ struct Rules {
 /// The state of everything that an evaluation depends on, including the last refresh. If a refresh ends between an
 /// evaluation and its writing, the evaluation is of an earlier moment than the refresh and must not be written.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-struct Sight {
+struct RuleState {
     /// The instant segments that a refresh has filled since their rule last changed.
     #[diesel(sql_type = Array<BigInt>)]
     filled: Vec<i64>,
@@ -107,7 +107,7 @@ struct Sight {
 
 /// The evaluated members of the instant segments, among some subscribers.
 struct Evaluation {
-    sight: Sight,
+    sight: RuleState,
     moment: Moment,
     touched: Touched,
     /// One bit per subscriber, by segment.
@@ -239,7 +239,7 @@ impl Follower {
             now,
             ..settings.moment(connection)?
         };
-        let sight = Sight::take(connection)?;
+        let sight = RuleState::take(connection)?;
         let rules = match self.rules.take().filter(|known| known.sight == sight) {
             Some(known) => known,
             None => Rules::load(connection, &sight)?,
@@ -273,8 +273,8 @@ fn connect(db: &Db) -> Result<PgConnection, Error> {
     Ok(connection)
 }
 
-impl Sight {
-    fn take(connection: &mut PgConnection) -> Result<Sight, Error> {
+impl RuleState {
+    fn take(connection: &mut PgConnection) -> Result<RuleState, Error> {
         Ok(statement(
             "SELECT ARRAY(SELECT s.id FROM segments s CROSS JOIN LATERAL \
                  (SELECT * FROM segment_refreshes r WHERE r.segment_id = s.id ORDER BY refresh_id DESC LIMIT 1) last \
@@ -293,7 +293,7 @@ impl Sight {
 }
 
 impl Rules {
-    fn load(connection: &mut PgConnection, sight: &Sight) -> Result<Rules, Error> {
+    fn load(connection: &mut PgConnection, sight: &RuleState) -> Result<Rules, Error> {
         let catalogue = load_catalogue(connection)?;
         let asked = Vec::from_iter(catalogue.list_asked(sight.filled.iter().copied()));
         let mut rules = load_rules(connection, &catalogue, Some(&asked))?;
@@ -362,7 +362,7 @@ impl Rules {
 fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step, Error> {
     // Under the lock: the stored members are read and written here, and a deletion must not come between.
     lock_for_refresh(connection)?;
-    if Sight::take(connection)? != evaluation.sight {
+    if RuleState::take(connection)? != evaluation.sight {
         return Ok(Step::Outdated);
     }
     let touched = &evaluation.touched;

@@ -7,10 +7,12 @@ mod engine;
 mod types;
 
 pub use engine::answer_memory::Holding;
-pub use engine::api::{Answer, Api, ApiSettings, Asking, Prepared, Reply, Way, refuse_late};
+pub use engine::api::{
+    Answer, Api, ApiSettings, OperationKinds, Prepared, Reply, RequestContext, refuse_late,
+};
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
-pub use engine::id::{Kind as IdKind, to_global};
+pub use engine::id::{IdKind, to_global};
 pub use types::import::{parse_import_id, upload_url};
 
 pub use engine::parameters::Parameters;

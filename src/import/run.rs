@@ -16,7 +16,7 @@ use super::watched::Watched;
 use super::write::batch::Context;
 use super::write::copy::make_staging;
 use super::write::turns::{Stopped, Turns};
-use super::write::writer::Writer;
+use super::write::writer::BatchWriter;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::setting;
 use crate::clock::Clock;
@@ -309,7 +309,7 @@ fn run_rows(
         meets_known_events: AtomicBool::new(false),
         is_dry_run: options.is_dry_run(),
     };
-    let writer = Writer {
+    let writer = BatchWriter {
         kind: &kind,
         context: &context,
         is_stopping: &settings.is_stopping,

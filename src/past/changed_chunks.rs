@@ -19,7 +19,7 @@ const CHUNKS: (usize, usize) = (4, 64);
 
 /// The two directions of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum Direction {
     /// Subscribers who joined.
     Joined,
     /// Subscribers who left.
@@ -34,7 +34,7 @@ pub enum Side {
 pub fn list_changed_in(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
-    side: Side,
+    side: Direction,
     from: i64,
     limit: usize,
 ) -> Result<Vec<i64>, Error> {
@@ -45,9 +45,9 @@ pub fn list_changed_in(
     let first = find_first_fill(connection, &[segment_id])?;
     let is_first_fill = first.get(&segment_id) == Some(&refresh_id);
     match (is_first_fill, side) {
-        (true, Side::Joined) => list_filled(connection, segment_id, refresh_id, from, limit),
+        (true, Direction::Joined) => list_filled(connection, segment_id, refresh_id, from, limit),
         // Before its first fill the segment was empty.
-        (true, Side::Left) => Ok(Vec::new()),
+        (true, Direction::Left) => Ok(Vec::new()),
         (false, side) => list_changed(connection, (segment_id, refresh_id), side, from, limit),
     }
 }
@@ -82,7 +82,7 @@ fn list_filled(
 fn list_changed(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
-    side: Side,
+    side: Direction,
     from: i64,
     limit: usize,
 ) -> Result<Vec<i64>, Error> {
@@ -110,7 +110,7 @@ fn list_changed(
                 break;
             }
             let ids = ids_of(chunk, &changed)?.filter(|id| *id >= from);
-            let of_side = ids.filter(|id| members.contains(*id) == (side == Side::Joined));
+            let of_side = ids.filter(|id| members.contains(*id) == (side == Direction::Joined));
             found.extend(of_side.take(limit - found.len()));
         }
     }

@@ -112,7 +112,7 @@ pub fn find_next_change(
     in_snapshot(connection, |connection| {
         let segment = segments::table.find(segment_id);
         if !select(exists(segment)).get_result(connection)? {
-            return Err(Error::not_found("segment", format!("number {segment_id}")));
+            return Err(Error::not_found("segment", segment_id));
         }
         after.check(connection)?;
         let refresh = find_refresh(connection, segment_id, after.place)?;

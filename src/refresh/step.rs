@@ -3,7 +3,7 @@
 use super::compare::{Evaluable, compare_chunk};
 use super::culprit::Search;
 use super::order;
-use super::write::{RefreshedSegment, Writer};
+use super::write::{BlockWriter, RefreshedSegment};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::catalogue::load_catalogue;
 use crate::audience::member_count::count_segment_members;
@@ -269,7 +269,7 @@ impl Run<'_> {
         meter.add(Figure::Conditions, evaluable.plan.count_conditions());
         meter.add(Figure::Leaves, evaluable.plan.leaves.len());
         meter.add(Figure::EventLeaves, evaluable.plan.events.leaves.len());
-        let mut writer = Writer::new(db.connect()?, self.id, self.moment.now, segments);
+        let mut writer = BlockWriter::new(db.connect()?, self.id, self.moment.now, segments);
         let (mut done, ids_of_audience) = (0, snapshot.ids);
         let spending = Spending::new(&evaluable.plan, self.settings.rule_budget);
         let work = Work {
@@ -348,7 +348,7 @@ impl Run<'_> {
 /// How an evaluation of all rules ended.
 enum Attempt {
     /// Everything was evaluated.
-    Complete(Box<Writer>),
+    Complete(Box<BlockWriter>),
     /// The rules at these positions exceeded their budgets. No result of this attempt may be used.
     TooSlow(Vec<(usize, SlowRule)>),
 }

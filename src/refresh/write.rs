@@ -70,8 +70,8 @@ impl RefreshedSegment {
     }
 }
 
-/// The transaction of a refresh. If it is dropped before [`Writer::finish`], nothing is written.
-pub struct Writer {
+/// The transaction of a refresh. If it is dropped before [`BlockWriter::finish`], nothing is written.
+pub struct BlockWriter {
     connection: PgConnection,
     refresh_id: i64,
     as_of: DateTime<Utc>,
@@ -92,15 +92,15 @@ struct Begun {
     touched: Vec<i64>,
 }
 
-impl Writer {
+impl BlockWriter {
     /// Makes a writer that has not begun.
     pub fn new(
         connection: PgConnection,
         refresh_id: i64,
         as_of: DateTime<Utc>,
         segments: Vec<RefreshedSegment>,
-    ) -> Writer {
-        Writer {
+    ) -> BlockWriter {
+        BlockWriter {
             connection,
             refresh_id,
             as_of,

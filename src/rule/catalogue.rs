@@ -38,7 +38,7 @@ impl Catalogue {
 
     /// Returns the shortest path from one segment to another along the segments that rules use, both ends included.
     /// Returns `None` if there is no path.
-    pub fn find_way(&self, from: &str, to: &str) -> Option<Vec<String>> {
+    pub fn find_path(&self, from: &str, to: &str) -> Option<Vec<String>> {
         let mut came_from: BTreeMap<&str, &str> = BTreeMap::new();
         let mut waiting = VecDeque::from([from]);
         while let Some(key) = waiting.pop_front() {

@@ -315,10 +315,10 @@ impl Checker<'_> {
         }
         // Finding the path takes longer than knowing that there is one.
         if !self.problems.is_full() {
-            let way = catalogue.find_way(key, own).unwrap_or_default();
+            let cycle = catalogue.find_path(key, own).unwrap_or_default();
             let message = format!(
                 "the segment would use itself: {own} -> {}",
-                describe_way(&way)
+                describe_path(&cycle)
             );
             self.problems.add(path, Code::Cycle, message, || None);
         }
@@ -344,7 +344,7 @@ fn membership_key(node_name: &str, quantifier: Quantifier) -> &'static str {
 }
 
 /// Formats a path of segment keys. A long path is cut to its beginning and its end.
-fn describe_way(way: &[String]) -> String {
+fn describe_path(way: &[String]) -> String {
     const END: usize = 5;
     if way.len() <= 2 * END {
         return way.join(" -> ");

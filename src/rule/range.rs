@@ -27,7 +27,7 @@ const OUTSIDE: &str = "expected a moment from 0001-01-01T00:00:00Z to 9999-12-31
 pub enum Refusal {
     /// The text has another form.
     Malformed,
-    /// The text has the form, but the date-time or day is not supported. The message says what was expected and found.
+    /// The text has the form, but the date-time or day does not exist or is not supported. The message says what was expected and found.
     Outside(String),
 }
 
@@ -122,10 +122,39 @@ pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
                     let found = shorten(text);
                     Err(Refusal::Outside(format!("{OUTSIDE}, found \"{found}\"")))
                 }
-                _ => Err(Refusal::Malformed),
+                _ => Err(find_impossible_day(text).unwrap_or(Refusal::Malformed)),
             }
         }
     }
+}
+
+/// Returns why a text that begins as a day does, `1997-02-30`, begins with no day of the calendar.
+fn find_impossible_day(text: &str) -> Option<Refusal> {
+    let bytes = text.as_bytes().get(..10)?;
+    let is_formed = bytes.iter().enumerate().all(|(place, byte)| match place {
+        4 | 7 => *byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    if !is_formed {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let reason = match NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, 1) {
+        _ if year == 0 => return None,
+        None => "a year has the months 01 to 12".to_owned(),
+        Some(first) => {
+            let days = u32::from(first.num_days_in_month());
+            if (1..=days).contains(&day) {
+                return None;
+            }
+            format!("{} has the days 01 to {days}", first.format("%B %Y"))
+        }
+    };
+    let found = shorten(text);
+    Some(Refusal::Outside(format!(
+        "expected a day of the calendar ({reason}), found \"{found}\""
+    )))
 }
 
 /// Like [`parse_day`], for callers that accept other forms too.
@@ -140,7 +169,7 @@ pub fn read_day(text: &str) -> Result<NaiveDate, Refusal> {
         ))),
         // The day must be written back as the same text: the parser also accepts signs and blanks.
         Ok(day) if day.to_string() == text => Ok(day),
-        _ => Err(Refusal::Malformed),
+        _ => Err(find_impossible_day(text).unwrap_or(Refusal::Malformed)),
     }
 }
 
@@ -195,5 +224,26 @@ mod tests {
         assert_eq!(shift_moment(now, Duration::MIN), FIRST_MOMENT);
         assert_eq!(shift_moment(now, -Duration::days(800_000)), FIRST_MOMENT);
         assert_eq!(shift_moment(now, Duration::zero()), now);
+    }
+
+    #[test]
+    fn a_day_that_no_calendar_has_is_told_with_the_reason() {
+        for (text, reason) in [
+            ("1997-02-30", "February 1997 has the days 01 to 28"),
+            ("2024-02-30", "February 2024 has the days 01 to 29"),
+            ("2026-04-31T00:00:00Z", "April 2026 has the days 01 to 30"),
+            ("2026-01-00", "January 2026 has the days 01 to 31"),
+            ("2026-13-01", "a year has the months 01 to 12"),
+        ] {
+            let message = match text.len() {
+                10 => parse_day(text).expect_err(text),
+                _ => parse_instant(text).expect_err(text),
+            };
+            let expected = format!("expected a day of the calendar ({reason}), found \"{text}\"");
+            assert_eq!(message, expected);
+        }
+        for text in ["1997-02-3O", "1997-2-30", "2026-02-28 ", "ü026-02-30"] {
+            assert_eq!(read_day(text), Err(Refusal::Malformed), "{text}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::evaluate::{
     AskedSegment, Chunk, PlannedNode, SegmentSource, Witness, combine, describe_memberships,
     evaluate_leaves,
 };
-use crate::past::passages::{Passage, passages_of};
+use crate::past::membership_changes::{MembershipChange, membership_changes_of};
 use crate::rule::{Catalogue, CheckedRule, Moment};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
@@ -79,17 +79,17 @@ fn answer_nodes(
         SegmentSource::Tree(place) => answers[place].first() == Some(&true),
         SegmentSource::Stored(id) => chunk.segments.get(&id).is_some_and(|bits| bits.value(0)),
     };
-    let passages = match plan.histories.is_empty() {
+    let changes = match plan.histories.is_empty() {
         true => Vec::new(),
         false => {
-            let mut passages = passages_of(connection, &[subscriber_id])?;
-            passages.remove(&subscriber_id).unwrap_or_default()
+            let mut changes = membership_changes_of(connection, &[subscriber_id])?;
+            changes.remove(&subscriber_id).unwrap_or_default()
         }
     };
     let segments = SegmentWitness {
         catalogue: &catalogue,
         chunk: &chunk,
-        passages: &passages,
+        changes: &changes,
         moment,
     };
     let measured = measure_events(connection, &plan.events, subscriber_id, work)?;
@@ -124,7 +124,7 @@ fn answer_nodes(
 struct SegmentWitness<'w> {
     catalogue: &'w Catalogue,
     chunk: &'w Chunk,
-    passages: &'w [Passage],
+    changes: &'w [MembershipChange],
     moment: &'w Moment,
 }
 
@@ -139,10 +139,10 @@ impl SegmentWitness<'_> {
             let key = self.key_of(id);
             let stored = self.chunk.segments.get(&id);
             let is_stored = stored.is_some_and(|bits| bits.value(0));
-            let mut passages = self.passages.iter().filter(|known| known.segment_id == id);
-            let was_in = is_stored || passages.clone().next().is_some();
-            let joined = passages.find(|passage| passage.joined);
-            let joined = joined.map(|passage| self.instant(passage.at));
+            let mut changes = self.changes.iter().filter(|known| known.segment_id == id);
+            let was_in = is_stored || changes.clone().next().is_some();
+            let joined = changes.find(|change| change.joined);
+            let joined = joined.map(|change| self.instant(change.at));
             match (is_in, joined) {
                 (true, _) if !is_stored => format!("joins \"{key}\" now"),
                 (true, Some(joined)) => format!("in \"{key}\" since {joined}"),

@@ -55,7 +55,7 @@ pub struct Ready {
 
 /// How the delivery to a claimed endpoint ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum DeliveryOutcome {
     /// There is nothing more to send.
     Idle,
     /// The last message was not delivered.
@@ -84,9 +84,9 @@ impl Delivery {
 
     /// Sends the messages that a claimed endpoint has not received, until there are no more, an attempt fails, or other
     /// endpoints have waited long enough.
-    pub fn deliver(&self, claim: Claim) -> Result<Turn, Error> {
+    pub fn deliver(&self, claim: Claim) -> Result<DeliveryOutcome, Error> {
         let mut reader = Reader::new(self.settings.base_path.clone());
-        let mut turn = Turn::More;
+        let mut turn = DeliveryOutcome::More;
         for _ in 0..AT_A_TURN {
             if self.settings.is_stopping.load(Ordering::Relaxed) {
                 break;
@@ -94,7 +94,7 @@ impl Delivery {
             let ready = match self.read(claim, &mut reader)? {
                 Ok(ready) => ready,
                 // The endpoint receives none of the changes that were read, and there are more.
-                Err(Turn::More) => continue,
+                Err(DeliveryOutcome::More) => continue,
                 Err(nothing) => {
                     turn = nothing;
                     break;
@@ -102,7 +102,7 @@ impl Delivery {
             };
             let (sent, at) = self.send(&ready);
             turn = self.record(&ready, &sent, at)?;
-            if turn != Turn::More {
+            if turn != DeliveryOutcome::More {
                 break;
             }
             reader.advance(&ready.after.0);
@@ -113,13 +113,17 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// Reads the next message of an endpoint, or returns why there is no message. [`Turn::More`] means that the
+    /// Reads the next message of an endpoint, or returns why there is no message. [`DeliveryOutcome::More`] means that the
     /// endpoint was moved past changes that it does not receive, and that there may be a message after them.
-    pub fn read(&self, claim: Claim, reader: &mut Reader) -> Result<Result<Ready, Turn>, Error> {
+    pub fn read(
+        &self,
+        claim: Claim,
+        reader: &mut Reader,
+    ) -> Result<Result<Ready, DeliveryOutcome>, Error> {
         let now = self.clock.now();
         self.db.run_here(|connection| {
             let Some(webhook) = claim.load(connection)? else {
-                return Ok(Err(Turn::Lost));
+                return Ok(Err(DeliveryOutcome::Lost));
             };
             let read_after = find_last_seq(connection)?;
             let message = match reader.next(connection, &webhook, now)? {
@@ -130,16 +134,20 @@ impl Delivery {
                     // The claim is renewed from now, because reading may have taken long.
                     let now = self.clock.now();
                     if (is_moved || has_more) && !claim.skip_to(connection, until, now)? {
-                        return Ok(Err(Turn::Lost));
+                        return Ok(Err(DeliveryOutcome::Lost));
                     }
-                    return Ok(Err(if has_more { Turn::More } else { Turn::Idle }));
+                    return Ok(Err(if has_more {
+                        DeliveryOutcome::More
+                    } else {
+                        DeliveryOutcome::Idle
+                    }));
                 }
             };
             let read_at = self.clock.now();
             if read_at - now > lease::SLOW {
                 let here = (&*webhook.position, webhook.part);
                 if !claim.skip_to(connection, here, read_at)? {
-                    return Ok(Err(Turn::Lost));
+                    return Ok(Err(DeliveryOutcome::Lost));
                 }
             }
             let secrets = endpoint::find_secrets(connection, webhook.id, now)?;
@@ -169,7 +177,12 @@ impl Delivery {
     }
 
     /// Records the outcome of sending a message.
-    pub fn record(&self, ready: &Ready, sent: &Sent, at: DateTime<Utc>) -> Result<Turn, Error> {
+    pub fn record(
+        &self,
+        ready: &Ready,
+        sent: &Sent,
+        at: DateTime<Utc>,
+    ) -> Result<DeliveryOutcome, Error> {
         let webhook = &ready.webhook;
         let now = self.clock.now();
         let failures = u32::try_from(webhook.failures).unwrap_or_default();
@@ -215,9 +228,9 @@ impl Delivery {
             tracing::warn!(webhook = webhook.id, reason, "a webhook was disabled");
         }
         Ok(match (is_recorded, verdict) {
-            (false, _) => Turn::Lost,
-            (true, Verdict::Delivered) => Turn::More,
-            (true, _) => Turn::Failed,
+            (false, _) => DeliveryOutcome::Lost,
+            (true, Verdict::Delivered) => DeliveryOutcome::More,
+            (true, _) => DeliveryOutcome::Failed,
         })
     }
 

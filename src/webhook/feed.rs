@@ -8,7 +8,7 @@ use super::message::{Head, Place, message_id};
 use super::message_type::MessageType;
 use super::render::{find_subject, list_entries};
 use super::wanted::{are_alike, are_apart, is_same, is_wanted, kinds_of, sides_of, type_of};
-use crate::changes::{self, Change, Fills, Kind, Position, Reading, Within};
+use crate::changes::{self, Change, ChangeKind, Fills, Position, Reading, Within};
 use crate::db::schema::changes as columns;
 use crate::db::schema::history;
 use crate::error::Error;
@@ -375,10 +375,10 @@ impl Reader {
     }
 }
 
-fn within_of(kind: Kind, about: Option<i64>, subscriber: i64) -> Within {
+fn within_of(kind: ChangeKind, about: Option<i64>, subscriber: i64) -> Within {
     Within {
         about: about.unwrap_or_default(),
-        has_left: kind == Kind::SegmentMembersLeft,
+        has_left: kind == ChangeKind::SegmentMembersLeft,
         subscriber,
     }
 }

@@ -39,7 +39,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use address::SendRules;
 pub use attempt::{Attempt, KEPT, list_last, tidy};
-pub use delivery::{Delivery, Ready, Turn};
+pub use delivery::{Delivery, DeliveryOutcome, Ready};
 pub use draft::{Draft, Followed};
 pub use endpoint::{
     Webhook, create, delete, find_by_ids, get, get_by_name, list, list_page, replay, rotate, update,

@@ -7,7 +7,7 @@ use crate::audience::global_id::write_global_id;
 use crate::audience::subscriber::{Subscriber, find_by_ids};
 use crate::audience::subscriber_page::find_within;
 use crate::audience::{group, segment};
-use crate::changes::{Change, Kind, Noun, api_name};
+use crate::changes::{Change, ChangeKind, ObjectKind, api_name};
 use crate::db::schema::segment_refreshes;
 use crate::error::Error;
 use crate::import;
@@ -39,16 +39,16 @@ pub fn find_subject(
         data.insert(name.to_owned(), subject);
     }
     match first.kind {
-        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => {
+        ChangeKind::SegmentMembersJoined | ChangeKind::SegmentMembersLeft => {
             let refresh = first.refresh_id.map(|id| write_global_id("Refresh", id));
             data.insert("refresh".to_owned(), json!(refresh));
             data.insert("asOf".to_owned(), instant(last.at));
         }
-        Kind::SubscriberUpdated | Kind::SegmentUpdated | Kind::GroupUpdated => {
+        ChangeKind::SubscriberUpdated | ChangeKind::SegmentUpdated | ChangeKind::GroupUpdated => {
             let fields = first.fields.iter().map(|column| api_name(column));
             data.insert("fields".to_owned(), fields.collect());
         }
-        Kind::SegmentInvalid => {
+        ChangeKind::SegmentInvalid => {
             let problems = find_problems(connection, first.about.unwrap_or_default())?;
             data.insert("problems".to_owned(), problems);
         }
@@ -65,26 +65,26 @@ pub fn find_subject(
 /// Returns the object that a change is about, with its name in messages, or `None` if the object was deleted since.
 fn describe(
     connection: &mut PgConnection,
-    kind: Kind,
-    noun: Noun,
+    kind: ChangeKind,
+    noun: ObjectKind,
     about: i64,
 ) -> Result<Option<(&'static str, Value)>, Error> {
     let (name, of, found) = match noun {
-        Noun::Segment => {
+        ObjectKind::Segment => {
             let found = segment::find_by_ids(connection, &[about])?.pop();
             let found = found.map(|found| json!({"key": found.key, "name": found.name}));
             ("segment", "Segment", found)
         }
-        Noun::Group => {
+        ObjectKind::Group => {
             let found = group::find_by_ids(connection, &[about])?.pop();
             let found = found.map(|found| json!({"key": found.key, "name": found.name}));
             ("group", "Group", found)
         }
-        Noun::Refresh => ("refresh", "Refresh", find_run(connection, about)?),
-        Noun::Import => ("import", "Import", find_import(connection, about)?),
-        Noun::CustomField => return Ok(None),
+        ObjectKind::Refresh => ("refresh", "Refresh", find_run(connection, about)?),
+        ObjectKind::Import => ("import", "Import", find_import(connection, about)?),
+        ObjectKind::CustomField => return Ok(None),
     };
-    let is_deletion = matches!(kind, Kind::GroupDeleted | Kind::SegmentDeleted);
+    let is_deletion = matches!(kind, ChangeKind::GroupDeleted | ChangeKind::SegmentDeleted);
     let mut subject = Map::new();
     subject.insert("id".to_owned(), json!(write_global_id(of, about)));
     match found {
@@ -145,7 +145,7 @@ fn add_counts(
     changes: &[Change],
     data: &mut Map<String, Value>,
 ) -> Result<(), Error> {
-    let count = |kind: Kind| {
+    let count = |kind: ChangeKind| {
         let counts = changes.iter().filter(|change| change.kind == kind);
         counts.map(|change| change.number).sum::<usize>()
     };
@@ -163,8 +163,11 @@ fn add_counts(
     let is_first = first.get(&segment_id) == Some(&refresh_id);
     let counts = [
         ("memberCount", json!(members)),
-        ("joinedCount", json!(count(Kind::SegmentMembersJoined))),
-        ("leftCount", json!(count(Kind::SegmentMembersLeft))),
+        (
+            "joinedCount",
+            json!(count(ChangeKind::SegmentMembersJoined)),
+        ),
+        ("leftCount", json!(count(ChangeKind::SegmentMembersLeft))),
         ("isFirst", json!(is_first)),
     ];
     data.extend(counts.map(|(name, value)| (name.to_owned(), value)));
@@ -184,8 +187,8 @@ pub fn list_entries(
         let ids = change.subscriber_ids.iter();
         ids.map(move |id| (change.kind, *id))
     });
-    let mut people: Vec<(Kind, i64)> = people.take(most).collect();
-    if changes[0].kind == Kind::SubscriberDeleted {
+    let mut people: Vec<(ChangeKind, i64)> = people.take(most).collect();
+    if changes[0].kind == ChangeKind::SubscriberDeleted {
         let entries = people.into_iter().map(|(_, id)| Entry {
             side: "deletedIds",
             value: Some(json!(write_global_id("Subscriber", id))),
@@ -194,7 +197,7 @@ pub fn list_entries(
     }
     let found = load(connection, &mut people)?;
     let fields = match changes[0].kind {
-        Kind::SubscriberStatusChanged => &with_status(&webhook.fields),
+        ChangeKind::SubscriberStatusChanged => &with_status(&webhook.fields),
         _ => &webhook.fields,
     };
     // A subscriber who changed several times is listed once.
@@ -212,7 +215,7 @@ pub fn list_entries(
 /// Loads people. Halves their number while their rows take too many bytes together.
 fn load(
     connection: &mut PgConnection,
-    people: &mut Vec<(Kind, i64)>,
+    people: &mut Vec<(ChangeKind, i64)>,
 ) -> Result<HashMap<i64, Subscriber>, Error> {
     loop {
         let ids: Vec<i64> = people.iter().map(|(_, id)| *id).collect();
@@ -236,12 +239,12 @@ fn with_status(fields: &Fields) -> Fields {
     Fields(names)
 }
 
-fn side_of(kind: Kind) -> &'static str {
+fn side_of(kind: ChangeKind) -> &'static str {
     match kind {
-        Kind::SegmentMembersJoined => "joined",
-        Kind::SegmentMembersLeft => "left",
-        Kind::GroupMembersAdded => "added",
-        Kind::GroupMembersRemoved => "removed",
+        ChangeKind::SegmentMembersJoined => "joined",
+        ChangeKind::SegmentMembersLeft => "left",
+        ChangeKind::GroupMembersAdded => "added",
+        ChangeKind::GroupMembersRemoved => "removed",
         _ => "people",
     }
 }

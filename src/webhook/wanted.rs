@@ -2,43 +2,49 @@
 
 use super::endpoint::Webhook;
 use super::message_type::{Choice, MessageType};
-use crate::changes::{self, Change, Kind};
+use crate::changes::{self, Change, ChangeKind};
 
 /// Returns the type of the messages about a change, or `None` if there are no messages about it.
-pub fn type_of(kind: Kind, is_fill: bool) -> Option<MessageType> {
+pub fn type_of(kind: ChangeKind, is_fill: bool) -> Option<MessageType> {
     Some(match kind {
-        Kind::SubscriberCreated => MessageType::SubscriberCreated,
-        Kind::SubscriberUpdated => MessageType::SubscriberUpdated,
-        Kind::SubscriberStatusChanged => MessageType::SubscriberStatusChanged,
-        Kind::SubscriberDeleted => MessageType::SubscriberDeleted,
-        Kind::GroupMembersAdded | Kind::GroupMembersRemoved => MessageType::GroupMembersChanged,
-        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft if is_fill => {
+        ChangeKind::SubscriberCreated => MessageType::SubscriberCreated,
+        ChangeKind::SubscriberUpdated => MessageType::SubscriberUpdated,
+        ChangeKind::SubscriberStatusChanged => MessageType::SubscriberStatusChanged,
+        ChangeKind::SubscriberDeleted => MessageType::SubscriberDeleted,
+        ChangeKind::GroupMembersAdded | ChangeKind::GroupMembersRemoved => {
+            MessageType::GroupMembersChanged
+        }
+        ChangeKind::SegmentMembersJoined | ChangeKind::SegmentMembersLeft if is_fill => {
             MessageType::SegmentFilled
         }
-        Kind::SegmentMembersJoined | Kind::SegmentMembersLeft => MessageType::SegmentMembersChanged,
-        Kind::GroupCreated => MessageType::GroupCreated,
-        Kind::GroupUpdated => MessageType::GroupUpdated,
-        Kind::GroupDeleted => MessageType::GroupDeleted,
-        Kind::SegmentCreated => MessageType::SegmentCreated,
-        Kind::SegmentUpdated => MessageType::SegmentUpdated,
-        Kind::SegmentDeleted => MessageType::SegmentDeleted,
-        Kind::SegmentInvalid => MessageType::SegmentInvalid,
-        Kind::RefreshFinished => MessageType::RefreshFinished,
-        Kind::RefreshFailed => MessageType::RefreshFailed,
-        Kind::ImportFinished => MessageType::ImportFinished,
-        Kind::CustomFieldCreated | Kind::CustomFieldUpdated | Kind::CustomFieldDeleted => {
+        ChangeKind::SegmentMembersJoined | ChangeKind::SegmentMembersLeft => {
+            MessageType::SegmentMembersChanged
+        }
+        ChangeKind::GroupCreated => MessageType::GroupCreated,
+        ChangeKind::GroupUpdated => MessageType::GroupUpdated,
+        ChangeKind::GroupDeleted => MessageType::GroupDeleted,
+        ChangeKind::SegmentCreated => MessageType::SegmentCreated,
+        ChangeKind::SegmentUpdated => MessageType::SegmentUpdated,
+        ChangeKind::SegmentDeleted => MessageType::SegmentDeleted,
+        ChangeKind::SegmentInvalid => MessageType::SegmentInvalid,
+        ChangeKind::RefreshFinished => MessageType::RefreshFinished,
+        ChangeKind::RefreshFailed => MessageType::RefreshFailed,
+        ChangeKind::ImportFinished => MessageType::ImportFinished,
+        ChangeKind::CustomFieldCreated
+        | ChangeKind::CustomFieldUpdated
+        | ChangeKind::CustomFieldDeleted => {
             return None;
         }
     })
 }
 
 /// Returns the kinds of changes that an endpoint receives.
-pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
-    let takes = |kind: &Kind| {
+pub fn kinds_of(choice: &Choice) -> Vec<ChangeKind> {
+    let takes = |kind: &ChangeKind| {
         let types = [type_of(*kind, false), type_of(*kind, true)];
         types.into_iter().flatten().any(|of| choice.takes(of))
     };
-    let kinds = Kind::ALL.into_iter().chain(Kind::RUNS);
+    let kinds = ChangeKind::ALL.into_iter().chain(ChangeKind::RUNS);
     kinds.filter(takes).collect()
 }
 
@@ -46,8 +52,8 @@ pub fn kinds_of(choice: &Choice) -> Vec<Kind> {
 pub fn is_wanted(webhook: &Webhook, change: &Change) -> bool {
     let of = type_of(change.kind, change.is_fill);
     let is_followed = change.about.is_none_or(|about| match change.kind.noun() {
-        Some(changes::Noun::Segment) => webhook.segment_ids.has(about),
-        Some(changes::Noun::Group) => webhook.group_ids.has(about),
+        Some(changes::ObjectKind::Segment) => webhook.segment_ids.has(about),
+        Some(changes::ObjectKind::Group) => webhook.group_ids.has(about),
         _ => true,
     });
     // The subscribers of the change may have been deleted since.

@@ -3,6 +3,8 @@
 use crate::scopes::{Schema, bare, is_required};
 use crate::support::TestApp;
 use async_graphql::parser::types::{InputObjectType, InputValueDefinition, TypeKind};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 fn input_fields<'s>(schema: &'s Schema, name: &str) -> Vec<&'s InputValueDefinition> {
@@ -115,6 +117,55 @@ fn a_malformed_id_is_a_user_error_and_leaves_other_mutations_their_results() {
         }
     }
     assert!(tried > 60, "{tried}");
+}
+
+/// The kinds of things that mutations name by an id, as errors call them and as ids have them.
+const KINDS: [(&str, &str); 8] = [
+    ("a subscriber", "Subscriber"),
+    ("a group", "Group"),
+    ("a segment", "Segment"),
+    ("a custom field", "CustomField"),
+    ("an API key", "ApiKey"),
+    ("an import", "Import"),
+    ("a bulk action", "BulkAction"),
+    ("a webhook", "Webhook"),
+];
+
+#[test]
+fn an_id_without_an_object_is_repeated_as_the_client_sent_it() {
+    let schema = Schema::load();
+    let app = TestApp::at("2026-06-15T12:00:00Z");
+    let mut tried = 0;
+    for mutation in mutations(&schema) {
+        let way = ["id".to_owned()];
+        if !ways_to_ids(&schema, &mutation.input).contains(&way.to_vec()) {
+            continue;
+        }
+        let first_error = |id: &str| {
+            let input = input_with(&schema, &mutation.input, &way, &format!("\"{id}\""));
+            let document = format!(
+                "mutation {{ it: {}(input: {input}) {{ userErrors {{ code message path }} }} }}",
+                mutation.name
+            );
+            app.payload(&document, json!({}))["userErrors"][0].clone()
+        };
+        let malformed = first_error("%%%")["message"].to_string();
+        let kind = KINDS
+            .iter()
+            .find(|(noun, _)| malformed.contains(&format!("expected the id of {noun},")));
+        let (_, kind) = kind.unwrap_or_else(|| panic!("{}: {malformed}", mutation.name));
+        let id = URL_SAFE_NO_PAD.encode(format!("{kind}:999"));
+        let error = first_error(&id);
+        assert_eq!(error["code"], "NOT_FOUND", "{}: {error}", mutation.name);
+        let message = error["message"].as_str().expect("a message");
+        assert!(
+            message.ends_with(&format!("with the id \"{id}\" exists")),
+            "{}: {error}",
+            mutation.name
+        );
+        tried += 1;
+    }
+    assert!(tried > 15, "{tried}");
 }
 
 /// Makes one of each thing that can be updated, and returns their ids.

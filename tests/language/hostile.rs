@@ -431,7 +431,7 @@ fn thousands_of_segments_in_a_row() {
     assert_eq!(problems.len(), MAX_PROBLEMS);
     assert!(problems.iter().all(|problem| problem.code == Code::Cycle));
     assert!(problems[0].message.ends_with(
-        "found a cycle: segment-0 -> segment-1999 -> segment-1998 -> segment-1997 -> segment-1996 -> segment-1995 \
+        "the segment would use itself: segment-0 -> segment-1999 -> segment-1998 -> segment-1997 -> segment-1996 -> segment-1995 \
          -> … -> segment-4 -> segment-3 -> segment-2 -> segment-1 -> segment-0"
     ));
     // Of a new segment it is fine.

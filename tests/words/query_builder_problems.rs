@@ -250,7 +250,7 @@ fn values() {
         ("segment", "=", json!("loya")),
     ]), @r#"
     WRONG_VALUE at [rules[0].value]
-      expected a day such as "2026-03-01", found "2026-02-30"
+      expected a day of the calendar (February 2026 has the days 01 to 28), found "2026-02-30"
     WRONG_VALUE at [rules[1].value]
       expected a day such as "2026-03-01", found "2026-03-01T09:30:00Z"
     WRONG_VALUE at [rules[2].value]

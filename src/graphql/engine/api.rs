@@ -60,7 +60,7 @@ pub struct Api {
 
 /// The kinds of operations that a transport accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum OperationKinds {
     /// Queries, which are safe to repeat.
     Query,
     /// Queries and mutations, which have one answer.
@@ -71,9 +71,9 @@ pub enum Way {
 
 /// The client of a request and the transport that the request came over.
 #[derive(Debug, Clone)]
-pub struct Asking {
+pub struct RequestContext {
     /// The kinds of operations that the transport accepts.
-    pub way: Way,
+    pub operations: OperationKinds,
     /// What the client may do.
     pub access: Access,
     /// The id of the request in the log.
@@ -82,7 +82,7 @@ pub struct Asking {
     pub peer: Option<IpAddr>,
 }
 
-impl Asking {
+impl RequestContext {
     /// Returns the client and where the request came from, for the audit log.
     pub fn origin(&self) -> Origin {
         Origin {
@@ -147,8 +147,12 @@ impl Api {
     ///
     /// # Errors
     /// A [`Refusal`] if the request may not be executed.
-    pub fn prepare(&self, parameters: Parameters, asking: &Asking) -> Result<Prepared, Refusal> {
-        let prepared = self.prepare_unnoted(parameters, asking);
+    pub fn prepare(
+        &self,
+        parameters: Parameters,
+        context: &RequestContext,
+    ) -> Result<Prepared, Refusal> {
+        let prepared = self.prepare_unnoted(parameters, context);
         if let Err(refusal) = &prepared {
             metrics().note_refused(refusal.code.as_str());
         }
@@ -158,7 +162,7 @@ impl Api {
     fn prepare_unnoted(
         &self,
         parameters: Parameters,
-        asking: &Asking,
+        context: &RequestContext,
     ) -> Result<Prepared, Refusal> {
         if let Some((path, message)) = &parameters.lost_digits {
             let message = format!("${path}: {message}");
@@ -172,17 +176,17 @@ impl Api {
         let mut variables = parameters.variables;
         let ready =
             self.documents
-                .prepare(&text, operation_name, &mut variables, asking.access.scopes);
+                .prepare(&text, operation_name, &mut variables, context.access.scopes);
         let is_forbidden = |refusal: &Refusal| refusal.code == ErrorCode::Forbidden;
         if ready.as_ref().is_err_and(is_forbidden) {
-            let actor = Actor::of(&asking.access);
-            self.app.refusals.note(Refused::Scope, actor, asking.peer);
+            let actor = Actor::of(&context.access);
+            self.app.refusals.note(Refused::Scope, actor, context.peer);
         }
         let ready = ready?;
         if let Some(reference) = &reference {
             self.documents.keep(&text, reference);
         }
-        check_way(&ready, asking.way)?;
+        check_operation_kind(&ready, context.operations)?;
         let variables = Variables::from_json(serde_json::Value::Object(variables));
         let mut request = Request::new("").variables(variables);
         request.set_parsed_query(ready.translated);
@@ -192,9 +196,11 @@ impl Api {
             OperationType::Mutation => AnswerMemory::new(usize::MAX),
             _ => Arc::clone(&self.answer_memory),
         };
-        let budget = match asking.way {
-            Way::Stream => AnswerBudget::of_stream(self.max_answer, &memory),
-            Way::Query | Way::Once => AnswerBudget::new(self.max_answer, &memory),
+        let budget = match context.operations {
+            OperationKinds::Stream => AnswerBudget::of_stream(self.max_answer, &memory),
+            OperationKinds::Query | OperationKinds::Once => {
+                AnswerBudget::new(self.max_answer, &memory)
+            }
         };
         let idle = Idle::default();
         let span = match ready.kind {
@@ -202,13 +208,13 @@ impl Api {
             OperationType::Subscription => Span::none(),
             kind => traces::of_operation(word_of(kind), ready.name.as_deref()),
         };
-        let loader = request_loader(self.app.clone(), asking.origin(), idle.clone(), &span);
+        let loader = request_loader(self.app.clone(), context.origin(), idle.clone(), &span);
         Ok(Prepared {
             request: request
                 .data(budget.clone())
                 .data(loader)
-                .data(asking.origin())
-                .data(asking.access),
+                .data(context.origin())
+                .data(context.access),
             cost: ready.cost,
             finish: Finish {
                 told_cost: told_cost.then(|| (ready.cost, self.documents.cost_limit())),
@@ -217,7 +223,7 @@ impl Api {
                 idle,
                 changed: Arc::clone(&self.app.changed),
                 webhooks_due: Arc::clone(&self.app.webhooks_due),
-                request_id: Arc::clone(&asking.request_id),
+                request_id: Arc::clone(&context.request_id),
                 span,
             },
         })
@@ -341,15 +347,17 @@ pub fn refuse_late(limit: Duration) -> Refusal {
     Refusal::new(ErrorCode::Timeout, message)
 }
 
-fn check_way(ready: &ReadyOperation, way: Way) -> Result<(), Refusal> {
-    let message = match (ready.kind, way) {
-        (OperationType::Mutation, Way::Query) => "expected POST for a mutation, found GET",
-        (OperationType::Subscription, Way::Query | Way::Once) => {
+fn check_operation_kind(ready: &ReadyOperation, operations: OperationKinds) -> Result<(), Refusal> {
+    let message = match (ready.kind, operations) {
+        (OperationType::Mutation, OperationKinds::Query) => {
+            "expected POST for a mutation, found GET"
+        }
+        (OperationType::Subscription, OperationKinds::Query | OperationKinds::Once) => {
             "expected a WebSocket or \"Accept: text/event-stream\" for a subscription"
         }
         _ => return Ok(()),
     };
-    Err(Refusal::new(ErrorCode::WrongWay, message))
+    Err(Refusal::new(ErrorCode::OperationNotAllowed, message))
 }
 
 /// Completes the answers of an operation: their errors, cost and memory.

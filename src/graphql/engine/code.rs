@@ -28,7 +28,7 @@ pub enum ErrorCode {
     /// The document has no such operation.
     OperationResolutionFailure,
     /// The operation is not allowed over this transport: a mutation by GET, or a subscription without a stream.
-    WrongWay,
+    OperationNotAllowed,
     /// No document with this hash is known; send its text too.
     PersistedQueryNotFound,
     /// This server executes only certain documents, and this is not one of them.
@@ -65,7 +65,7 @@ names!(ErrorCode {
     TooComplex: "TOO_COMPLEX",
     TooLarge: "TOO_LARGE",
     OperationResolutionFailure: "OPERATION_RESOLUTION_FAILURE",
-    WrongWay: "WRONG_WAY",
+    OperationNotAllowed: "WRONG_WAY",
     PersistedQueryNotFound: "PERSISTED_QUERY_NOT_FOUND",
     DocumentNotAllowed: "DOCUMENT_NOT_ALLOWED",
     BadUserInput: "BAD_USER_INPUT",

@@ -3,6 +3,7 @@
 
 use super::answer_budget::Text;
 use super::code::ErrorCode;
+use crate::audience::global_id::write_global_id;
 use crate::error::{Error, InputCode, InputProblem, first_problems};
 use crate::rule::{Code, Problem, bounded};
 use async_graphql::{Enum, ErrorExtensions, SimpleObject, Value};
@@ -168,10 +169,10 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
             "id",
             error.to_string(),
         )])),
-        Err(error @ Error::NotFound { .. }) => Ok(Err(vec![UserError::new(
+        Err(Error::NotFound { what, name }) => Ok(Err(vec![UserError::new(
             UserErrorCode::NotFound,
             "id",
-            error.to_string(),
+            describe_missing(what, &name),
         )])),
         Err(error @ Error::RefreshRunning) => Ok(Err(vec![UserError::new(
             UserErrorCode::RefreshRunning,
@@ -182,10 +183,24 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
     }
 }
 
+/// Returns the message about an object that does not exist. Clients know objects by their global ids, not by the numbers
+/// that the database has.
+fn describe_missing(what: &'static str, name: &str) -> String {
+    let Ok(number) = name.parse::<i64>() else {
+        return format!("no {what} {name} exists");
+    };
+    let words = what.split(' ').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + &rest.to_lowercase()
+    });
+    let id = write_global_id(&words.collect::<String>(), number);
+    format!("no {what} with the id \"{id}\" exists")
+}
+
 /// Returns the error with its code. Failures of the server are logged, and their reason is not shown.
 pub fn to_graphql(error: Error) -> async_graphql::Error {
     let (code, message) = match &error {
-        Error::NotFound { .. } => (ErrorCode::NotFound, error.to_string()),
+        Error::NotFound { what, name } => (ErrorCode::NotFound, describe_missing(what, name)),
         Error::Invalid(_) | Error::InvalidRule(_) => (ErrorCode::BadUserInput, error.to_string()),
         Error::InUse { .. } => (ErrorCode::InUse, error.to_string()),
         Error::RefreshRunning => (ErrorCode::RefreshRunning, error.to_string()),

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 /// A kind of object that has a global id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the noun of that name")]
-pub enum Kind {
+pub enum IdKind {
     Subscriber,
     Group,
     Segment,
@@ -24,39 +24,39 @@ pub enum Kind {
     Webhook,
 }
 
-const KINDS: [(Kind, &str); 10] = [
-    (Kind::Subscriber, "Subscriber"),
-    (Kind::Group, "Group"),
-    (Kind::Segment, "Segment"),
-    (Kind::CustomField, "CustomField"),
-    (Kind::Refresh, "Refresh"),
-    (Kind::Event, "Event"),
-    (Kind::ApiKey, "ApiKey"),
-    (Kind::Import, "Import"),
-    (Kind::BulkAction, "BulkAction"),
-    (Kind::Webhook, "Webhook"),
+const KINDS: [(IdKind, &str); 10] = [
+    (IdKind::Subscriber, "Subscriber"),
+    (IdKind::Group, "Group"),
+    (IdKind::Segment, "Segment"),
+    (IdKind::CustomField, "CustomField"),
+    (IdKind::Refresh, "Refresh"),
+    (IdKind::Event, "Event"),
+    (IdKind::ApiKey, "ApiKey"),
+    (IdKind::Import, "Import"),
+    (IdKind::BulkAction, "BulkAction"),
+    (IdKind::Webhook, "Webhook"),
 ];
 
-impl Kind {
+impl IdKind {
     /// Returns the noun of the kind with its article, for messages.
     pub fn with_article(self) -> &'static str {
         match self {
-            Kind::Subscriber => "a subscriber",
-            Kind::Group => "a group",
-            Kind::Segment => "a segment",
-            Kind::CustomField => "a custom field",
-            Kind::Refresh => "a refresh",
-            Kind::Event => "an event",
-            Kind::ApiKey => "an API key",
-            Kind::Import => "an import",
-            Kind::BulkAction => "a bulk action",
-            Kind::Webhook => "a webhook",
+            IdKind::Subscriber => "a subscriber",
+            IdKind::Group => "a group",
+            IdKind::Segment => "a segment",
+            IdKind::CustomField => "a custom field",
+            IdKind::Refresh => "a refresh",
+            IdKind::Event => "an event",
+            IdKind::ApiKey => "an API key",
+            IdKind::Import => "an import",
+            IdKind::BulkAction => "a bulk action",
+            IdKind::Webhook => "a webhook",
         }
     }
 }
 
 /// Returns the global id of an object.
-pub fn to_global(kind: Kind, id: i64) -> ID {
+pub fn to_global(kind: IdKind, id: i64) -> ID {
     let name = KINDS
         .iter()
         .find(|(known, _)| *known == kind)
@@ -65,7 +65,7 @@ pub fn to_global(kind: Kind, id: i64) -> ID {
 }
 
 /// Reads a global id. Returns `None` if it is malformed.
-pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
+pub fn parse_global(id: &ID) -> Option<(IdKind, i64)> {
     let bytes = URL_SAFE_NO_PAD.decode(id.as_bytes()).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (name, number) = text.split_once(':')?;
@@ -74,7 +74,7 @@ pub fn parse_global(id: &ID) -> Option<(Kind, i64)> {
 }
 
 /// Reads the global id of an object of the kind `wanted`, in an argument of a query.
-pub fn parse_kind(id: &ID, wanted: Kind, path: &str) -> async_graphql::Result<i64> {
+pub fn parse_kind(id: &ID, wanted: IdKind, path: &str) -> async_graphql::Result<i64> {
     read(id, wanted).map_err(|message| bad_input(format!("{path}: {message}")))
 }
 
@@ -82,11 +82,11 @@ pub fn parse_kind(id: &ID, wanted: Kind, path: &str) -> async_graphql::Result<i6
 ///
 /// # Errors
 /// [`Error::Invalid`], which becomes a user error: the other fields of the request keep their results.
-pub fn input_id(id: &ID, wanted: Kind) -> Result<i64, Error> {
+pub fn input_id(id: &ID, wanted: IdKind) -> Result<i64, Error> {
     read(id, wanted).map_err(|message| Error::invalid("id", message))
 }
 
-fn read(id: &ID, wanted: Kind) -> Result<i64, String> {
+fn read(id: &ID, wanted: IdKind) -> Result<i64, String> {
     let expected = wanted.with_article();
     match parse_global(id) {
         Some((kind, number)) if kind == wanted => Ok(number),

@@ -26,8 +26,9 @@ use crate::export::list_people;
 use crate::import;
 use crate::import::Import;
 use crate::past::{
-    Passage, Position, Refresh, SegmentRefresh, Start, find_joined_at, find_last_refreshes,
-    find_refreshes, find_start, list_passages, list_segment_refreshes,
+    MembershipChange, Position, Refresh, SegmentRefresh, Start, find_joined_at,
+    find_last_refreshes, find_refreshes, find_start, list_membership_changes,
+    list_segment_refreshes,
 };
 use crate::refresh::last_run;
 use crate::rule::Dependency;
@@ -405,8 +406,8 @@ load!(
 
 load!(
     /// When a subscriber joined segments and left them, newest first.
-    PassagesOf(i64) -> Vec<Passage>,
-    |connection, ids| list_passages(connection, &ids)
+    MembershipChangesOf(i64) -> Vec<MembershipChange>,
+    |connection, ids| list_membership_changes(connection, &ids)
 );
 
 load!(

@@ -1,7 +1,7 @@
 //! Positions in the history of changes. They are opaque to clients; the server reads a place and its token from them.
 
 use super::error::bad_input;
-use super::id::{Kind, parse_global};
+use super::id::{IdKind, parse_global};
 use crate::past::{Place, Position, Start};
 use async_graphql::ID;
 use base64::Engine;
@@ -26,7 +26,7 @@ pub fn write_position(position: &Position, told: usize) -> ID {
 /// Reads the argument `after`, a position or the global id of a refresh. Returns where to start, and how many
 /// subscribers of the next change were already sent.
 pub fn parse_after(after: &ID) -> async_graphql::Result<(Start, usize)> {
-    if let Some((Kind::Refresh, id)) = parse_global(after) {
+    if let Some((IdKind::Refresh, id)) = parse_global(after) {
         return Ok((Start::Refresh(id), 0));
     }
     parse_position(after).ok_or_else(|| {

@@ -9,7 +9,7 @@ use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split, to_graphql};
-use crate::graphql::engine::id::{Kind, input_id, to_global};
+use crate::graphql::engine::id::{IdKind, input_id, to_global};
 use crate::graphql::engine::loaders::Total;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -34,7 +34,7 @@ pub struct ApiKeyNode(pub ApiKey);
 impl ApiKeyNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::ApiKey, self.0.id)
+        to_global(IdKind::ApiKey, self.0.id)
     }
 
     /// What the key is for.
@@ -198,7 +198,7 @@ impl ApiKeyMutation {
         let app = context.app()?;
         let now = app.now();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::ApiKey)?;
+            let id = input_id(&input.id, IdKind::ApiKey)?;
             let key = api_key::revoke(connection, id, now)?;
             let trace = trace(&key);
             Ok((key, trace))

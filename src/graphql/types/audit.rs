@@ -10,7 +10,7 @@ use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
-use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, parse_global, parse_kind, to_global};
 use crate::graphql::engine::loaders::{AuditOf, Total, load_one};
 use crate::graphql::engine::scalar::count;
 use crate::rule::check_moment;
@@ -129,7 +129,7 @@ impl AuditEntryNode {
 
     /// The global id of the API key with which the action was done, if there was one.
     async fn api_key_id(&self) -> Option<ID> {
-        self.0.api_key_id.map(|id| to_global(Kind::ApiKey, id))
+        self.0.api_key_id.map(|id| to_global(IdKind::ApiKey, id))
     }
 
     /// The number of the session in which the action was done, if there was one.
@@ -161,7 +161,7 @@ impl AuditEntryNode {
     /// The global ids of the subscribers of a list, at most 100 of them; `count` has their number.
     async fn subscriber_ids(&self) -> Vec<ID> {
         let ids = self.0.subscriber_ids.iter().flatten().flatten();
-        ids.map(|id| to_global(Kind::Subscriber, *id)).collect()
+        ids.map(|id| to_global(IdKind::Subscriber, *id)).collect()
     }
 
     /// How many subscribers the list had, or how many refused requests the entry stands for.
@@ -187,18 +187,18 @@ impl AuditEntryNode {
 }
 
 /// Returns the kind of a target's global id, or `None` if such targets have no global id.
-fn global_kind(kind: TargetKind) -> Option<Kind> {
+fn global_kind(kind: TargetKind) -> Option<IdKind> {
     Some(match kind {
-        TargetKind::Subscriber => Kind::Subscriber,
-        TargetKind::Group => Kind::Group,
-        TargetKind::Segment => Kind::Segment,
-        TargetKind::CustomField => Kind::CustomField,
-        TargetKind::Event => Kind::Event,
-        TargetKind::Refresh => Kind::Refresh,
-        TargetKind::Import => Kind::Import,
-        TargetKind::BulkAction => Kind::BulkAction,
-        TargetKind::ApiKey => Kind::ApiKey,
-        TargetKind::Webhook => Kind::Webhook,
+        TargetKind::Subscriber => IdKind::Subscriber,
+        TargetKind::Group => IdKind::Group,
+        TargetKind::Segment => IdKind::Segment,
+        TargetKind::CustomField => IdKind::CustomField,
+        TargetKind::Event => IdKind::Event,
+        TargetKind::Refresh => IdKind::Refresh,
+        TargetKind::Import => IdKind::Import,
+        TargetKind::BulkAction => IdKind::BulkAction,
+        TargetKind::ApiKey => IdKind::ApiKey,
+        TargetKind::Webhook => IdKind::Webhook,
         TargetKind::Settings | TargetKind::AuditLog | TargetKind::Database => return None,
     })
 }
@@ -237,7 +237,7 @@ impl AuditFilterInput {
             checked.map_err(|message| bad_input(format!("filter.{path}: {message}")))
         };
         let api_key_id = self.api_key_id.as_ref();
-        let api_key_id = api_key_id.map(|id| parse_kind(id, Kind::ApiKey, "filter.apiKeyId"));
+        let api_key_id = api_key_id.map(|id| parse_kind(id, IdKind::ApiKey, "filter.apiKeyId"));
         let target = self.target_id.as_ref().map(read_target).transpose()?;
         let actors = self.actor_kinds;
         // No stored text has a NUL character, and Postgres accepts no text with one.

@@ -11,7 +11,7 @@ use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
-use crate::graphql::engine::id::{Kind, input_id, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, input_id, parse_kind, to_global};
 use crate::graphql::engine::loaders::{BulkActionById, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
@@ -72,7 +72,7 @@ impl BulkActionNode {
 impl BulkActionNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::BulkAction, self.0.id)
+        to_global(IdKind::BulkAction, self.0.id)
     }
 
     /// The number of the bulk action. Memberships and changes of status name it as their source: `bulk 12`.
@@ -231,7 +231,7 @@ impl BulkActionQuery {
         #[graphql(desc = "The global id.")] id: ID,
     ) -> Nullable<BulkActionNode> {
         nullable(async {
-            let id = parse_kind(&id, Kind::BulkAction, "id")?;
+            let id = parse_kind(&id, IdKind::BulkAction, "id")?;
             let found = load_one(context.loader()?, BulkActionById(id)).await?;
             Ok(found.map(BulkActionNode))
         })
@@ -392,7 +392,7 @@ impl BulkActionMutation {
     ) -> async_graphql::Result<BulkActionPayload> {
         let now = context.app()?.now();
         let cancelled = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::BulkAction)?;
+            let id = input_id(&input.id, IdKind::BulkAction)?;
             let action = bulk::ask_to_stop(connection, id, now)?;
             let trace = trace(&action);
             Ok((action, trace))
@@ -410,7 +410,7 @@ impl BulkActionMutation {
         let app = context.app()?;
         let now = app.now();
         let asked = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::BulkAction)?;
+            let id = input_id(&input.id, IdKind::BulkAction)?;
             let action = bulk::ask_to_undo(connection, id, now)?;
             let trace = trace(&action);
             Ok((action, trace))

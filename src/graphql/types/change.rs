@@ -6,12 +6,14 @@ use super::refresh::RefreshNode;
 use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::app::App;
-use crate::changes::{Change, ChangePage, Fills, Kind, Noun, Position, Reading, api_name, read};
+use crate::changes::{
+    Change, ChangeKind, ChangePage, Fills, ObjectKind, Position, Reading, api_name, read,
+};
 use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
-use crate::graphql::engine::id::{Kind as IdKind, to_global};
+use crate::graphql::engine::id::{IdKind, to_global};
 use crate::graphql::engine::loaders::{
     CustomFieldById, GroupById, RefreshById, SegmentById, SubscriberById, load_many, load_one,
 };
@@ -31,8 +33,8 @@ const PEOPLE: usize = 1_000;
 
 /// The kind of a change.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "Kind")]
-pub enum ChangeKind {
+#[graphql(remote = "ChangeKind", name = "ChangeKind")]
+pub enum ChangeKindName {
     /// Subscribers were created.
     SubscriberCreated,
     /// Fields of subscribers changed. A change of the status alone is SUBSCRIBER_STATUS_CHANGED.
@@ -84,7 +86,7 @@ pub struct ChangeNode(Change);
 #[Object(name = "Change")]
 impl ChangeNode {
     /// The kind of the change.
-    async fn kind(&self) -> ChangeKind {
+    async fn kind(&self) -> ChangeKindName {
         self.0.kind.into()
     }
 
@@ -110,7 +112,7 @@ impl ChangeNode {
         &self,
         context: &Context<'_>,
     ) -> async_graphql::Result<Vec<SubscriberNode>> {
-        if self.0.kind == Kind::SubscriberDeleted {
+        if self.0.kind == ChangeKind::SubscriberDeleted {
             return Ok(Vec::new());
         }
         let ids = self.0.subscriber_ids.iter();
@@ -132,11 +134,11 @@ impl ChangeNode {
     /// other kinds.
     async fn node_id(&self) -> Option<ID> {
         let kind = match self.0.kind.noun()? {
-            Noun::Group => IdKind::Group,
-            Noun::Segment => IdKind::Segment,
-            Noun::CustomField => IdKind::CustomField,
-            Noun::Refresh => IdKind::Refresh,
-            Noun::Import => IdKind::Import,
+            ObjectKind::Group => IdKind::Group,
+            ObjectKind::Segment => IdKind::Segment,
+            ObjectKind::CustomField => IdKind::CustomField,
+            ObjectKind::Refresh => IdKind::Refresh,
+            ObjectKind::Import => IdKind::Import,
         };
         Some(to_global(kind, self.0.about?))
     }
@@ -144,7 +146,7 @@ impl ChangeNode {
     /// The group, if the change is about a group; null after it was deleted.
     async fn group(&self, context: &Context<'_>) -> Nullable<GroupNode> {
         nullable(async {
-            let Some(id) = self.id_of(Noun::Group) else {
+            let Some(id) = self.id_of(ObjectKind::Group) else {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, GroupById(id)).await?;
@@ -156,7 +158,7 @@ impl ChangeNode {
     /// The segment, if the change is about a segment; null after it was deleted.
     async fn segment(&self, context: &Context<'_>) -> Nullable<SegmentNode> {
         nullable(async {
-            let Some(id) = self.id_of(Noun::Segment) else {
+            let Some(id) = self.id_of(ObjectKind::Segment) else {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, SegmentById(id)).await?;
@@ -168,7 +170,7 @@ impl ChangeNode {
     /// The custom field, if the change is about a custom field; null after it was deleted.
     async fn custom_field(&self, context: &Context<'_>) -> Nullable<CustomFieldNode> {
         nullable(async {
-            let Some(id) = self.id_of(Noun::CustomField) else {
+            let Some(id) = self.id_of(ObjectKind::CustomField) else {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, CustomFieldById(id)).await?;
@@ -181,7 +183,7 @@ impl ChangeNode {
     /// once, and for the other kinds.
     async fn refresh(&self, context: &Context<'_>) -> Nullable<RefreshNode> {
         nullable(async {
-            let Some(id) = self.0.refresh_id.or(self.id_of(Noun::Refresh)) else {
+            let Some(id) = self.0.refresh_id.or(self.id_of(ObjectKind::Refresh)) else {
                 return Ok(None);
             };
             let found = load_one(context.loader()?, RefreshById(id)).await?;
@@ -192,7 +194,7 @@ impl ChangeNode {
 }
 
 impl ChangeNode {
-    fn id_of(&self, noun: Noun) -> Option<i64> {
+    fn id_of(&self, noun: ObjectKind) -> Option<i64> {
         self.0.about.filter(|_| self.0.kind.noun() == Some(noun))
     }
 }
@@ -242,7 +244,7 @@ impl ChangeQuery {
         #[graphql(
             desc = "Only changes of these kinds; all changes of the audience if absent or empty."
         )]
-        kinds: Option<Vec<ChangeKind>>,
+        kinds: Option<Vec<ChangeKindName>>,
         #[graphql(desc = "At most this many changes, from 1 to 250; 50 if absent.")] first: Option<
             i32,
         >,
@@ -279,9 +281,9 @@ pub fn parse_position(after: &ID) -> async_graphql::Result<Position> {
 }
 
 /// Reads the argument `kinds`.
-pub fn kinds_of(kinds: Option<Vec<ChangeKind>>) -> Vec<Kind> {
+pub fn kinds_of(kinds: Option<Vec<ChangeKindName>>) -> Vec<ChangeKind> {
     let kinds = kinds.unwrap_or_default().into_iter();
-    kinds.map(Kind::from).collect()
+    kinds.map(ChangeKind::from).collect()
 }
 
 /// Changes as they happen.
@@ -298,7 +300,7 @@ impl ChangeFeed {
     pub async fn new(
         app: App,
         after: Option<Position>,
-        kinds: Vec<Kind>,
+        kinds: Vec<ChangeKind>,
     ) -> async_graphql::Result<ChangeFeed> {
         let news = app.live.listen();
         let mut reading = Reading {

@@ -12,7 +12,7 @@ use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split, to_graphql};
-use crate::graphql::engine::id::{Kind, input_id, to_global};
+use crate::graphql::engine::id::{IdKind, input_id, to_global};
 use crate::graphql::engine::loaders::Total;
 use crate::rule::{CustomType, DependencyKind};
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
@@ -54,7 +54,7 @@ pub struct CustomFieldNode(pub CustomField);
 impl CustomFieldNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::CustomField, self.0.id)
+        to_global(IdKind::CustomField, self.0.id)
     }
 
     /// The immutable name; rules call the field `custom.KEY`.
@@ -222,7 +222,7 @@ impl CustomFieldMutation {
     ) -> async_graphql::Result<UpdateCustomFieldPayload> {
         let now = context.app()?.now();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::CustomField)?;
+            let id = input_id(&input.id, IdKind::CustomField)?;
             let label = keep(input.label.clone(), "label")?;
             let custom_type = keep(input.r#type, "type")?.map(CustomType::from);
             let field = custom_field::update(
@@ -251,7 +251,7 @@ impl CustomFieldMutation {
     ) -> async_graphql::Result<DeleteCustomFieldPayload> {
         let id = input.id.clone();
         let result = change(context, move |connection| {
-            let id = input_id(&id, Kind::CustomField)?;
+            let id = input_id(&id, IdKind::CustomField)?;
             let field = custom_field::delete(connection, id, input.if_version)?;
             let trace = trace(&field);
             Ok((field, trace))

@@ -12,7 +12,7 @@ use crate::graphql::engine::change::change;
 use crate::graphql::engine::connection::{PageArguments, connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, to_graphql};
-use crate::graphql::engine::id::{Kind, parse_global, to_global};
+use crate::graphql::engine::id::{IdKind, parse_global, to_global};
 use crate::graphql::engine::loaders::{EventsOf, Total, load_events, load_one};
 use crate::graphql::engine::scalar::count;
 use crate::rule::{check_moment, shorten};
@@ -32,7 +32,7 @@ pub struct EventNode(pub Event);
 impl EventNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Event, self.0.id)
+        to_global(IdKind::Event, self.0.id)
     }
 
     /// The name of the event, such as `purchase`.
@@ -290,7 +290,7 @@ fn clean_events(
 
 fn subscriber_number(id: &ID) -> Option<i64> {
     parse_global(id)
-        .filter(|(kind, _)| *kind == Kind::Subscriber)
+        .filter(|(kind, _)| *kind == IdKind::Subscriber)
         .map(|(_, number)| number)
 }
 

@@ -9,7 +9,7 @@ use super::segment::SegmentNode;
 use super::subscriber::SubscriberNode;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::bad_input;
-use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::id::{IdKind, parse_global};
 use crate::graphql::engine::loaders::{
     GroupById, GroupByKey, SegmentById, SegmentByKey, SubscriberByEmail, SubscriberById, load_one,
 };
@@ -130,7 +130,7 @@ async fn find_entity(
 ) -> async_graphql::Result<Entity> {
     let loader = context.loader()?;
     Ok(match read_representation(representation)? {
-        ("Subscriber", Key::Id(id)) => Entity::Subscriber(match number(&id, Kind::Subscriber) {
+        ("Subscriber", Key::Id(id)) => Entity::Subscriber(match number(&id, IdKind::Subscriber) {
             Some(id) => load_one(loader, SubscriberById(id))
                 .await?
                 .map(SubscriberNode::new),
@@ -140,14 +140,14 @@ async fn find_entity(
             let found = load_one(loader, SubscriberByEmail::of(&email)).await?;
             Entity::Subscriber(found.map(SubscriberNode::new))
         }
-        ("Group", Key::Id(id)) => Entity::Group(match number(&id, Kind::Group) {
+        ("Group", Key::Id(id)) => Entity::Group(match number(&id, IdKind::Group) {
             Some(id) => load_one(loader, GroupById(id)).await?.map(GroupNode),
             None => None,
         }),
         ("Group", Key::Name(key)) => {
             Entity::Group(load_one(loader, GroupByKey(key)).await?.map(GroupNode))
         }
-        (_, Key::Id(id)) => Entity::Segment(match number(&id, Kind::Segment) {
+        (_, Key::Id(id)) => Entity::Segment(match number(&id, IdKind::Segment) {
             Some(id) => load_one(loader, SegmentById(id))
                 .await?
                 .map(SegmentNode::new),
@@ -162,7 +162,7 @@ async fn find_entity(
 }
 
 /// Returns the number in a global id, or `None` if the id is of another kind or malformed.
-fn number(id: &ID, wanted: Kind) -> Option<i64> {
+fn number(id: &ID, wanted: IdKind) -> Option<i64> {
     let (kind, number) = parse_global(id)?;
     (kind == wanted).then_some(number)
 }

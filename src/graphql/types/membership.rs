@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::id::{IdKind, parse_global};
 use crate::graphql::engine::loaders::{
     GroupByKey, GroupKeyPair, GroupPair, SegmentByKey, SegmentKeyPair, SegmentPair, load_one,
 };
@@ -121,27 +121,27 @@ pub async fn memberships_of(
 
 impl MembershipTarget {
     /// Returns whether the target is a group or a segment, and its id.
-    pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(Kind, i64)> {
+    pub async fn find(self, context: &Context<'_>) -> async_graphql::Result<(IdKind, i64)> {
         let loader = context.loader()?;
         match self {
             MembershipTarget::Id(id) => parse_target(&id),
             MembershipTarget::Group(key) => {
                 let found = load_one(loader, GroupByKey(key.clone())).await?;
                 let group = found.ok_or_else(|| missing("group", &key))?;
-                Ok((Kind::Group, group.id))
+                Ok((IdKind::Group, group.id))
             }
             MembershipTarget::Segment(key) => {
                 let found = load_one(loader, SegmentByKey(key.clone())).await?;
                 let segment = found.ok_or_else(|| missing("segment", &key))?;
-                Ok((Kind::Segment, segment.id))
+                Ok((IdKind::Segment, segment.id))
             }
         }
     }
 }
 
-fn parse_target(id: &ID) -> async_graphql::Result<(Kind, i64)> {
+fn parse_target(id: &ID) -> async_graphql::Result<(IdKind, i64)> {
     match parse_global(id) {
-        Some((kind @ (Kind::Group | Kind::Segment), number)) => Ok((kind, number)),
+        Some((kind @ (IdKind::Group | IdKind::Segment), number)) => Ok((kind, number)),
         _ => Err(missing("group or segment", id.as_str())),
     }
 }
@@ -165,7 +165,7 @@ pub async fn is_member(
             let (kind, holder) = parse_target(&id)?;
             let pair = (holder, subscriber_id);
             Ok(match kind {
-                Kind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
+                IdKind::Group => load_one(loader, GroupPair(pair)).await?.is_some(),
                 _ => load_one(loader, SegmentPair(pair)).await?.is_some(),
             })
         }

@@ -12,7 +12,7 @@ use super::subscriber::SubscriberNode;
 use super::webhook::WebhookNode;
 use crate::audience::api_key::Scope;
 use crate::graphql::engine::context::ContextExt;
-use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::id::{IdKind, parse_global};
 use crate::graphql::engine::loaders::{
     ApiKeyById, BulkActionById, CustomFieldById, EventById, GroupById, ImportById, RefreshById,
     SegmentById, SubscriberById, WebhookById, load_one,
@@ -96,37 +96,37 @@ async fn find_node(context: &Context<'_>, id: &ID) -> async_graphql::Result<Opti
         return Ok(None);
     };
     Ok(match kind {
-        Kind::Subscriber => load_one(loader, SubscriberById(number))
+        IdKind::Subscriber => load_one(loader, SubscriberById(number))
             .await?
             .map(|subscriber| Node::Subscriber(SubscriberNode::new(subscriber))),
-        Kind::Group => load_one(loader, GroupById(number))
+        IdKind::Group => load_one(loader, GroupById(number))
             .await?
             .map(|group| Node::Group(GroupNode(group))),
-        Kind::Segment => load_one(loader, SegmentById(number))
+        IdKind::Segment => load_one(loader, SegmentById(number))
             .await?
             .map(|segment| Node::Segment(SegmentNode::new(segment))),
-        Kind::CustomField => load_one(loader, CustomFieldById(number))
+        IdKind::CustomField => load_one(loader, CustomFieldById(number))
             .await?
             .map(|field| Node::CustomField(CustomFieldNode(field))),
-        Kind::Refresh => load_one(loader, RefreshById(number))
+        IdKind::Refresh => load_one(loader, RefreshById(number))
             .await?
             .map(|refresh| Node::Refresh(RefreshNode(refresh))),
         // Clients without ADMIN do not learn whether the key exists.
-        Kind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
-        Kind::ApiKey => load_one(loader, ApiKeyById(number))
+        IdKind::ApiKey if context.require(Scope::Admin, "ApiKey.id").is_err() => None,
+        IdKind::ApiKey => load_one(loader, ApiKeyById(number))
             .await?
             .map(|key| Node::ApiKey(ApiKeyNode(key))),
-        Kind::Event => load_one(loader, EventById(number))
+        IdKind::Event => load_one(loader, EventById(number))
             .await?
             .map(|event| Node::Event(EventNode(event))),
-        Kind::Import => load_one(loader, ImportById(number))
+        IdKind::Import => load_one(loader, ImportById(number))
             .await?
             .map(|import| Node::Import(ImportNode(import))),
-        Kind::BulkAction => load_one(loader, BulkActionById(number))
+        IdKind::BulkAction => load_one(loader, BulkActionById(number))
             .await?
             .map(|action| Node::BulkAction(BulkActionNode(action))),
-        Kind::Webhook if context.require(Scope::Admin, "Webhook.id").is_err() => None,
-        Kind::Webhook => load_one(loader, WebhookById(number))
+        IdKind::Webhook if context.require(Scope::Admin, "Webhook.id").is_err() => None,
+        IdKind::Webhook => load_one(loader, WebhookById(number))
             .await?
             .map(|webhook| Node::Webhook(WebhookNode(webhook))),
     })

@@ -11,14 +11,15 @@ use crate::graphql::engine::at_hand::{Written, at_hand};
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
-use crate::graphql::engine::id::{Kind, to_global};
+use crate::graphql::engine::id::{IdKind, to_global};
 use crate::graphql::engine::loaders::{JoinedAt, RefreshById, SegmentById, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
 use crate::graphql::engine::scans::run_scan;
 use crate::graphql::engine::written::Writing;
 use crate::past::{
-    Changed, GrowthPoint, GrowthStep, Passage, Refresh, SegmentRefresh, list_changed, list_deleted,
+    Changed, GrowthPoint, GrowthStep, MembershipChange, Refresh, SegmentRefresh, list_changed,
+    list_deleted,
 };
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -145,7 +146,7 @@ impl SegmentChange {
         let edges = page.map(|id| DeletedMemberEdge {
             cursor: write_cursor(LIST, &id),
             node: DeletedMember {
-                id: to_global(Kind::Subscriber, id),
+                id: to_global(IdKind::Subscriber, id),
             },
         });
         Ok(DeletedMemberConnection::new(edges, Total::Known(total)))
@@ -306,7 +307,7 @@ pub enum PassageDirection {
 }
 
 /// A subscriber joining a segment or leaving it.
-pub struct MembershipPassage(pub Passage);
+pub struct MembershipPassage(pub MembershipChange);
 
 /// A subscriber joining a segment or leaving it.
 #[Object]
@@ -354,19 +355,19 @@ connection! {
     MembershipPassageEdge { MembershipPassage }
 }
 
-/// Returns the place of a passage in a list, newest first.
-pub fn passage_key(passage: &Passage) -> PassageKey {
-    (Reverse(passage.place), passage.segment_id)
+/// Returns the place of a change in a list, newest first.
+pub fn membership_change_key(change: &MembershipChange) -> MembershipChangeKey {
+    (Reverse(change.place), change.segment_id)
 }
 
-/// The place of a passage in a list, newest first.
-pub type PassageKey = (Reverse<(i64, i64)>, i64);
+/// The place of a change in a list, newest first.
+pub type MembershipChangeKey = (Reverse<(i64, i64)>, i64);
 
-/// Turns a passage into an edge.
-pub fn passage_edge(passage: Passage) -> MembershipPassageEdge {
+/// Turns a change into an edge.
+pub fn membership_change_edge(change: MembershipChange) -> MembershipPassageEdge {
     MembershipPassageEdge {
-        cursor: write_cursor("Subscriber.history", &passage_key(&passage)),
-        node: MembershipPassage(passage),
+        cursor: write_cursor("Subscriber.history", &membership_change_key(&change)),
+        node: MembershipPassage(change),
     }
 }
 

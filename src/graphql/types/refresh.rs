@@ -9,7 +9,7 @@ use crate::graphql::engine::change::entry;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split, to_graphql};
-use crate::graphql::engine::id::{Kind, to_global};
+use crate::graphql::engine::id::{IdKind, to_global};
 use crate::graphql::engine::loaders::{
     RefreshById, SegmentById, SegmentByKey, SegmentsOfRefresh, Total, load_many, load_one,
 };
@@ -61,7 +61,7 @@ pub struct RefreshNode(pub Refresh);
 impl RefreshNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Refresh, self.0.id)
+        to_global(IdKind::Refresh, self.0.id)
     }
 
     /// Why the refresh ran.

@@ -1,6 +1,6 @@
 //! Subscriptions: changes, memberships, and the progress of refreshes and imports, as they happen.
 
-use super::change::{ChangeFeed, ChangeKind, ChangeNode, kinds_of, parse_position};
+use super::change::{ChangeFeed, ChangeKindName, ChangeNode, kinds_of, parse_position};
 use super::import::ImportNode;
 use super::import::feed::ImportFeed;
 use super::refresh::RefreshNode;
@@ -12,7 +12,7 @@ use crate::audience::subscriber::Subscriber;
 use crate::error::Error;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{SubscriberById, load_many};
 use crate::graphql::engine::position::{parse_after, write_position};
 use crate::past::{
@@ -84,7 +84,7 @@ impl MembershipChange {
         };
         let gone = self.left.iter().filter(|id| !left.contains(id));
         let ids = self.deleted.iter().chain(gone);
-        Ok(ids.map(|id| to_global(Kind::Subscriber, *id)).collect())
+        Ok(ids.map(|id| to_global(IdKind::Subscriber, *id)).collect())
     }
 
     /// How many subscribers joined, including those deleted since.
@@ -171,7 +171,7 @@ impl Subscription {
         #[graphql(desc = "The global id of the import.")] id: ID,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ImportNode>> + use<>> {
         let app = context.app()?.clone();
-        let id = parse_kind(&id, Kind::Import, "id")?;
+        let id = parse_kind(&id, IdKind::Import, "id")?;
         let feed = ImportFeed::new(app, id).await?;
         Ok(unfold(feed, async |mut feed| {
             let import = feed.next().await?;
@@ -190,7 +190,7 @@ impl Subscription {
         )]
         after: Option<ID>,
         #[graphql(desc = "Only changes of these kinds; all kinds if absent or empty.")]
-        kinds: Option<Vec<ChangeKind>>,
+        kinds: Option<Vec<ChangeKindName>>,
     ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ChangeNode>> + use<>> {
         let app = context.app()?.clone();
         let after = after.as_ref().map(parse_position).transpose()?;
@@ -324,7 +324,7 @@ impl MembershipFeed {
 
 /// The list of an item that a subscriber is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum ItemList {
     Joined,
     Left,
     Deleted,
@@ -334,11 +334,11 @@ enum Side {
 /// subscribers of a change and their order never vary, even if some are deleted later.
 fn in_parts(change: &SegmentChange, before: Position, told: usize) -> VecDeque<MembershipChange> {
     let sides = [
-        (Side::Joined, &change.changed.joined),
-        (Side::Left, &change.changed.left),
-        (Side::Deleted, &change.changed.deleted),
+        (ItemList::Joined, &change.changed.joined),
+        (ItemList::Left, &change.changed.left),
+        (ItemList::Deleted, &change.changed.deleted),
     ];
-    let people: Vec<(Side, i64)> = sides
+    let people: Vec<(ItemList, i64)> = sides
         .into_iter()
         .flat_map(|(side, set)| ids_of(set).map(move |id| (side, id)))
         .collect();
@@ -354,9 +354,9 @@ fn in_parts(change: &SegmentChange, before: Position, told: usize) -> VecDeque<M
         parts.push_back(MembershipChange {
             refresh: change.refresh.clone(),
             at: change.at,
-            joined: pick(Side::Joined),
-            left: pick(Side::Left),
-            deleted: pick(Side::Deleted),
+            joined: pick(ItemList::Joined),
+            left: pick(ItemList::Left),
+            deleted: pick(ItemList::Deleted),
             left_people: OnceCell::new(),
             position: match is_last {
                 true => write_position(&change.position, 0),

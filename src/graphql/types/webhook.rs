@@ -11,7 +11,7 @@ use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{bad_input, to_graphql};
-use crate::graphql::engine::id::{Kind, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
     GroupById, SegmentById, Total, WebhookAttemptsOf, WebhookById, load_many, load_one,
 };
@@ -126,7 +126,7 @@ pub struct WebhookNode(pub Webhook);
 impl WebhookNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Webhook, self.0.id)
+        to_global(IdKind::Webhook, self.0.id)
     }
 
     /// What the webhook is for.
@@ -353,7 +353,7 @@ impl WebhookQuery {
     ) -> Nullable<WebhookNode> {
         nullable(async {
             context.require(Scope::Admin, "Query.webhook")?;
-            let id = parse_kind(&id, Kind::Webhook, "id")?;
+            let id = parse_kind(&id, IdKind::Webhook, "id")?;
             let found = load_one(context.loader()?, WebhookById(id)).await?;
             Ok(found.map(WebhookNode))
         })

@@ -18,7 +18,7 @@ use twox_hash::XxHash64;
 const MAX_BYTES: usize = 8 << 20;
 
 /// How rows are read.
-pub enum Kind {
+pub enum RowReader {
     /// As people.
     People(Box<PersonReader>, Box<SubscriberImport>),
     /// As events.
@@ -28,7 +28,7 @@ pub enum Kind {
 /// Reads batches.
 pub struct BatchReader<'a> {
     /// How rows are read.
-    pub kind: &'a Kind,
+    pub kind: &'a RowReader,
     /// How many rows make a batch.
     pub batch_rows: u64,
     /// Whether nothing is written, so that earlier rows have to be remembered here.
@@ -46,7 +46,7 @@ pub struct BatchReader<'a> {
 
 impl<'a> BatchReader<'a> {
     /// Returns a reader at the start of a file.
-    pub fn new(kind: &'a Kind, batch_rows: u64, is_dry_run: bool) -> BatchReader<'a> {
+    pub fn new(kind: &'a RowReader, batch_rows: u64, is_dry_run: bool) -> BatchReader<'a> {
         BatchReader {
             kind,
             batch_rows,
@@ -78,12 +78,12 @@ impl<'a> BatchReader<'a> {
             };
             self.row += 1;
             let known = match self.kind {
-                Kind::People(reader, _) => reader.email_of(&row).map(|email| hash(&email)),
-                Kind::Events(reader, _) if self.is_dry_run => {
+                RowReader::People(reader, _) => reader.email_of(&row).map(|email| hash(&email)),
+                RowReader::Events(reader, _) if self.is_dry_run => {
                     let read = reader.read(&row).ok();
                     read.and_then(|(event, _)| event.identity().map(hash_all))
                 }
-                Kind::Events(..) => None,
+                RowReader::Events(..) => None,
             };
             if let Some(known) = known {
                 self.seen.insert(known);
@@ -116,7 +116,7 @@ impl<'a> BatchReader<'a> {
                 gathering.say(RowProblem::new(row.line, ProblemKind::Remark, remark));
             }
             match self.kind {
-                Kind::People(reader, options) => match reader.read(&row) {
+                RowReader::People(reader, options) => match reader.read(&row) {
                     Ok(read) => {
                         read.remarks
                             .into_iter()
@@ -125,7 +125,7 @@ impl<'a> BatchReader<'a> {
                     }
                     Err(problem) => gathering.say(problem.of_row(row)),
                 },
-                Kind::Events(reader, _) => {
+                RowReader::Events(reader, _) => {
                     let others = self.next_lines(reader, &row, rows)?;
                     gathering.report.rows += others.len() as u64;
                     gathering.report.folded += others.len() as u64;
@@ -293,11 +293,11 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn new(kind: &Kind) -> Gathering {
+    fn new(kind: &RowReader) -> Gathering {
         Gathering {
             items: match kind {
-                Kind::People(..) => Items::People(Vec::new()),
-                Kind::Events(..) => Items::Events(Vec::new()),
+                RowReader::People(..) => Items::People(Vec::new()),
+                RowReader::Events(..) => Items::Events(Vec::new()),
             },
             places: HashMap::new(),
             report: ImportReport::default(),

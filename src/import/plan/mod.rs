@@ -35,7 +35,7 @@ use self::event_columns::{EventTarget, decide_event_columns, map_event_columns};
 use self::mapping::{Columns, make_fields};
 use self::options::{EventImport, ImportOptions, SubscriberImport};
 use self::target::Target;
-use super::file::reader::Kind;
+use super::file::reader::RowReader;
 use super::file::source::Form;
 use super::file::table::is_own_export;
 use super::job::{self, FileForm, Import, Made, MappedColumn};
@@ -57,7 +57,7 @@ use std::collections::HashMap;
 /// What an import needs to read and write rows.
 pub struct Plan {
     /// How rows are read.
-    pub kind: Kind,
+    pub kind: RowReader,
     /// The ids of the groups to add to; `None` for a group that a dry run does not create.
     pub groups: Vec<Option<i64>>,
     /// The groups that single rows name, by the name.
@@ -221,7 +221,7 @@ pub fn prepare(
                     &settled.groups,
                     &making,
                 )?;
-                let kind = Kind::People(Box::new(reader), Box::new(cleaned(options)?));
+                let kind = RowReader::People(Box::new(reader), Box::new(cleaned(options)?));
                 Ok(Plan {
                     kind,
                     groups,
@@ -234,7 +234,7 @@ pub fn prepare(
                     delimiter: b',',
                 };
                 let reader = event_reader(map_event_columns(columns, options)?, names, options)?;
-                let kind = Kind::Events(Box::new(reader), Box::new(options.clone()));
+                let kind = RowReader::Events(Box::new(reader), Box::new(options.clone()));
                 Ok(Plan {
                     kind,
                     groups: Vec::new(),

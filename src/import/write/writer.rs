@@ -7,7 +7,7 @@ use crate::audience::runs;
 use crate::db::Attempts;
 use crate::db::schema::{import_batches, imports};
 use crate::error::Error;
-use crate::import::file::reader::Kind;
+use crate::import::file::reader::RowReader;
 use crate::import::plan::options::ImportMode;
 use crate::import::report::{ImportReport, store_problems};
 use crate::metrics::metrics;
@@ -37,9 +37,9 @@ enum Found {
 }
 
 /// The state that the writers share.
-pub struct Writer<'w, P> {
+pub struct BatchWriter<'w, P> {
     /// How rows are read.
-    pub kind: &'w Kind,
+    pub kind: &'w RowReader,
     /// The data that all batches share.
     pub context: &'w Context,
     /// Set when the process is about to end.
@@ -52,7 +52,7 @@ pub struct Writer<'w, P> {
     pub progress: Mutex<P>,
 }
 
-impl<P: FnMut(Progress)> Writer<'_, P> {
+impl<P: FnMut(Progress)> BatchWriter<'_, P> {
     /// Writes the received batches, up to the last.
     ///
     /// # Errors
@@ -127,13 +127,12 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
     /// may add some of them. They cannot either if the import only updates: it would miss people who were added since
     /// the look-up, whom other imports notice when they add missing people.
     fn looks_up_early(&self, batch: &Batch) -> bool {
-        let adds_nobody =
-            matches!(self.kind, Kind::People(_, options) if options.mode == ImportMode::Update);
+        let adds_nobody = matches!(self.kind, RowReader::People(_, options) if options.mode == ImportMode::Update);
         !batch.follows && !self.creates_people() && !adds_nobody
     }
 
     fn creates_people(&self) -> bool {
-        matches!(self.kind, Kind::Events(_, options) if options.create_people)
+        matches!(self.kind, RowReader::Events(_, options) if options.create_people)
     }
 
     fn write_in_turn(
@@ -177,10 +176,10 @@ impl<P: FnMut(Progress)> Writer<'_, P> {
         found: Found,
     ) -> Result<Placed, Error> {
         match (&batch.items, self.kind, found) {
-            (Items::People(people), Kind::People(_, options), Found::People(found)) => {
+            (Items::People(people), RowReader::People(_, options), Found::People(found)) => {
                 subscribers::place(connection, people, &found, options, self.context)
             }
-            (Items::Events(list), Kind::Events(_, options), Found::OfEvents(found)) => {
+            (Items::Events(list), RowReader::Events(_, options), Found::OfEvents(found)) => {
                 events::place(connection, list, found, options, self.context)
             }
             _ => Err(Error::Internal("a batch of another kind".to_owned())),

@@ -35,7 +35,7 @@ pub enum Takes {
 
 /// What a rule of react-querybuilder can test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SubjectKind {
     /// A field of text.
     Text,
     /// A field of numbers.
@@ -165,20 +165,20 @@ const GROUP: [Operator; 6] = [
     denied("notNull", "none", Takes::True),
 ];
 
-impl Kind {
+impl SubjectKind {
     /// Returns the kind of a field, or `None` if there is no field with this name.
-    pub fn of(name: &str, catalogue: &Catalogue) -> Option<Kind> {
+    pub fn of(name: &str, catalogue: &Catalogue) -> Option<SubjectKind> {
         Some(match name {
-            "status" => Kind::Status,
-            "group" => Kind::Group,
-            "segment" => Kind::Segment,
+            "status" => SubjectKind::Status,
+            "group" => SubjectKind::Group,
+            "segment" => SubjectKind::Segment,
             name => match catalogue.find_field(name)? {
-                Field::Text(_) => Kind::Text,
-                Field::Number(_) => Kind::Number,
-                Field::Date(field) if field.is_day() => Kind::Day,
-                Field::Date(_) => Kind::Instant,
-                Field::Boolean(_) => Kind::Boolean,
-                Field::List(_) => Kind::List,
+                Field::Text(_) => SubjectKind::Text,
+                Field::Number(_) => SubjectKind::Number,
+                Field::Date(field) if field.is_day() => SubjectKind::Day,
+                Field::Date(_) => SubjectKind::Instant,
+                Field::Boolean(_) => SubjectKind::Boolean,
+                Field::List(_) => SubjectKind::List,
             },
         })
     }
@@ -186,38 +186,38 @@ impl Kind {
     /// Returns the name of the node, which is also the name of the type.
     pub fn node_name(self) -> &'static str {
         match self {
-            Kind::Text => "text",
-            Kind::Number => "number",
-            Kind::Day | Kind::Instant => "date",
-            Kind::Boolean => "boolean",
-            Kind::List => "list",
-            Kind::Status => "status",
-            Kind::Group => "group",
-            Kind::Segment => "segment",
+            SubjectKind::Text => "text",
+            SubjectKind::Number => "number",
+            SubjectKind::Day | SubjectKind::Instant => "date",
+            SubjectKind::Boolean => "boolean",
+            SubjectKind::List => "list",
+            SubjectKind::Status => "status",
+            SubjectKind::Group => "group",
+            SubjectKind::Segment => "segment",
         }
     }
 
     /// Lists the operators of this kind. Of operators with the same meaning, the first one is written.
     pub fn operators(self) -> &'static [Operator] {
         match self {
-            Kind::Text => &TEXT,
-            Kind::Number => &NUMBER,
-            Kind::Day | Kind::Instant => &DATE,
-            Kind::Boolean => &BOOLEAN,
-            Kind::List => &LIST,
-            Kind::Status => &STATUS,
-            Kind::Group => &GROUP,
-            Kind::Segment => &MEMBERSHIP,
+            SubjectKind::Text => &TEXT,
+            SubjectKind::Number => &NUMBER,
+            SubjectKind::Day | SubjectKind::Instant => &DATE,
+            SubjectKind::Boolean => &BOOLEAN,
+            SubjectKind::List => &LIST,
+            SubjectKind::Status => &STATUS,
+            SubjectKind::Group => &GROUP,
+            SubjectKind::Segment => &MEMBERSHIP,
         }
     }
 
     /// Returns the name of the opposite of a test, if it has one.
     pub fn opposite(self, test: &str) -> Option<&'static str> {
         Some(match (self, test) {
-            (Kind::Text | Kind::Number, "equals") => "notEquals",
-            (Kind::Text, "in") => "notIn",
-            (Kind::Text, "contains") => "notContains",
-            (Kind::List, "containsAny") => "containsNone",
+            (SubjectKind::Text | SubjectKind::Number, "equals") => "notEquals",
+            (SubjectKind::Text, "in") => "notIn",
+            (SubjectKind::Text, "contains") => "notContains",
+            (SubjectKind::List, "containsAny") => "containsNone",
             _ => return None,
         })
     }

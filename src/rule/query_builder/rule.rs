@@ -1,6 +1,6 @@
 //! Reads a single rule of react-querybuilder.
 
-use super::operator::{Kind, NO_FIELDS, Operator, Takes};
+use super::operator::{NO_FIELDS, Operator, SubjectKind, Takes};
 use super::{Reader, present};
 use crate::limits::MAX_VALUES;
 use crate::literal::{DateLiteral, Status};
@@ -62,8 +62,8 @@ impl Reader<'_> {
         }
     }
 
-    fn kind(&mut self, field: &str, path: &str) -> Option<Kind> {
-        let kind = Kind::of(field, self.catalogue);
+    fn kind(&mut self, field: &str, path: &str) -> Option<SubjectKind> {
+        let kind = SubjectKind::of(field, self.catalogue);
         if kind.is_none() {
             let catalogue = self.catalogue;
             let found = shorten(field);
@@ -85,7 +85,7 @@ impl Reader<'_> {
         kind
     }
 
-    fn operator(&mut self, name: &str, kind: Kind, path: &str) -> Option<&'static Operator> {
+    fn operator(&mut self, name: &str, kind: SubjectKind, path: &str) -> Option<&'static Operator> {
         let known = kind.operators();
         let operator = known.iter().find(|operator| operator.name == name);
         if operator.is_none() {
@@ -97,11 +97,11 @@ impl Reader<'_> {
                 shorten(name)
             );
             let hint = || match (kind, name) {
-                (Kind::Day | Kind::Instant, "in" | "notIn") => {
+                (SubjectKind::Day | SubjectKind::Instant, "in" | "notIn") => {
                     let instead = "use \"=\" or \"!=\" rules in a group of their own";
                     Some(instead.to_owned())
                 }
-                (Kind::List, "=" | "!=") => Some("use \"contains\" or \"in\"".to_owned()),
+                (SubjectKind::List, "=" | "!=") => Some("use \"contains\" or \"in\"".to_owned()),
                 _ => nearest(name, names()),
             };
             self.problems.add(path, Code::UnknownTest, message, hint);
@@ -114,7 +114,7 @@ impl Reader<'_> {
         &mut self,
         value: &Value,
         operator: &Operator,
-        kind: Kind,
+        kind: SubjectKind,
         path: &str,
     ) -> Option<Value> {
         match operator.takes {
@@ -127,24 +127,24 @@ impl Reader<'_> {
         }
     }
 
-    fn one(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Value> {
+    fn one(&mut self, value: &Value, kind: SubjectKind, path: &str) -> Option<Value> {
         match kind {
-            Kind::Text | Kind::List => self.text(value, path),
-            Kind::Number => self.number(value, path),
-            Kind::Day | Kind::Instant => self.date(value, kind, path),
-            Kind::Boolean => match value {
+            SubjectKind::Text | SubjectKind::List => self.text(value, path),
+            SubjectKind::Number => self.number(value, path),
+            SubjectKind::Day | SubjectKind::Instant => self.date(value, kind, path),
+            SubjectKind::Boolean => match value {
                 Value::Bool(_) => Some(value.clone()),
                 Value::String(text) if ["true", "false"].contains(&text.as_str()) => {
                     Some(Value::Bool(text == "true"))
                 }
                 other => self.wrong_shape(path, "true or false", other),
             },
-            Kind::Status => self.status(value, path),
-            Kind::Group | Kind::Segment => self.key(value, kind, path),
+            SubjectKind::Status => self.status(value, path),
+            SubjectKind::Group | SubjectKind::Segment => self.key(value, kind, path),
         }
     }
 
-    fn several(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Vec<Value>> {
+    fn several(&mut self, value: &Value, kind: SubjectKind, path: &str) -> Option<Vec<Value>> {
         let (items, has_places) = match value {
             Value::Array(items) => (items.clone(), true),
             Value::String(text) => (split_at_commas(text), false),
@@ -173,7 +173,7 @@ impl Reader<'_> {
         read.into_iter().collect()
     }
 
-    fn range(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Value> {
+    fn range(&mut self, value: &Value, kind: SubjectKind, path: &str) -> Option<Value> {
         let ends = self.several(value, kind, path)?;
         let [from, to] = ends.as_slice() else {
             let message = format!("expected two values, found {}", ends.len());
@@ -219,22 +219,22 @@ impl Reader<'_> {
         }
     }
 
-    fn date(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Value> {
+    fn date(&mut self, value: &Value, kind: SubjectKind, path: &str) -> Option<Value> {
         let expected = match kind {
-            Kind::Day => "a day such as \"2026-03-01\"",
+            SubjectKind::Day => "a day such as \"2026-03-01\"",
             _ => "a day such as \"2026-03-01\" or a time such as \"2026-03-01T09:30:00Z\"",
         };
         let Value::String(text) = value else {
             return self.wrong_shape(path, expected, value);
         };
         let literal = read_date_literal(text.trim()).and_then(|literal| match (literal, kind) {
-            (DateLiteral::Instant(_), Kind::Day) => Err(Refusal::Malformed),
+            (DateLiteral::Instant(_), SubjectKind::Day) => Err(Refusal::Malformed),
             (literal, _) => Ok(literal),
         });
         match literal {
             Err(refusal) => {
                 let message = refusal.explain(expected, text);
-                let hint = || with_offset(text).filter(|_| kind == Kind::Instant);
+                let hint = || with_offset(text).filter(|_| kind == SubjectKind::Instant);
                 self.problems.add(path, Code::WrongValue, message, hint);
                 None
             }
@@ -257,14 +257,14 @@ impl Reader<'_> {
         status.map(|status| json!(status.as_rule_str()))
     }
 
-    fn key(&mut self, value: &Value, kind: Kind, path: &str) -> Option<Value> {
+    fn key(&mut self, value: &Value, kind: SubjectKind, path: &str) -> Option<Value> {
         let what = kind.node_name();
         let Value::String(key) = value else {
             return self.wrong_shape(path, &format!("the key of a {what}"), value);
         };
         let (groups, segments) = (&self.catalogue.groups, &self.catalogue.segments);
         let (is_known, code) = match kind {
-            Kind::Group => (groups.contains_key(key), Code::UnknownGroup),
+            SubjectKind::Group => (groups.contains_key(key), Code::UnknownGroup),
             _ => (segments.contains_key(key), Code::UnknownSegment),
         };
         if !is_known {
@@ -272,7 +272,7 @@ impl Reader<'_> {
             let message =
                 format!("expected the key of a {what}, found \"{found}\", which does not exist");
             let hint = || match kind {
-                Kind::Group => nearest(key, groups.keys().map(String::as_str)),
+                SubjectKind::Group => nearest(key, groups.keys().map(String::as_str)),
                 _ => nearest(key, segments.keys().map(String::as_str)),
             };
             self.problems.add(path, code, message, hint);
@@ -283,9 +283,9 @@ impl Reader<'_> {
 
 /// Returns the node for a rule: the test, its opposite if the operator is negated and the test has one, or else a `not`
 /// node.
-fn node(field: &str, kind: Kind, operator: &Operator, wanted: Value) -> Value {
+fn node(field: &str, kind: SubjectKind, operator: &Operator, wanted: Value) -> Value {
     let (mut test, mut wanted) = (operator.test, wanted);
-    if kind == Kind::Boolean && operator.takes == Takes::One {
+    if kind == SubjectKind::Boolean && operator.takes == Takes::One {
         test = match wanted {
             Value::Bool(true) => "isTrue",
             _ => "isFalse",

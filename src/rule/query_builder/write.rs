@@ -1,6 +1,6 @@
 //! Maps a rule to a query of react-querybuilder.
 
-use super::operator::Kind;
+use super::operator::SubjectKind;
 use crate::condition::{
     BooleanTest, Condition, DateTest, ListTest, NumberTest, Quantifier, TextTest, TimeWindow,
 };
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// when subscribers were added to a group, when they joined a segment, and past memberships of segments. Nothing is
 /// mapped then, because the rest would mean something else.
 pub fn to_query_builder(node: &Node) -> Result<Value, Vec<Problem>> {
-    let mut writer = Writer {
+    let mut writer = QueryWriter {
         problems: Problems::default(),
     };
     let item = writer.write_node(node, false, "");
@@ -31,7 +31,7 @@ pub fn to_query_builder(node: &Node) -> Result<Value, Vec<Problem>> {
     writer.problems.or(Some(query))
 }
 
-struct Writer {
+struct QueryWriter {
     problems: Problems,
 }
 
@@ -70,7 +70,7 @@ impl Test {
     }
 }
 
-impl Writer {
+impl QueryWriter {
     /// Writes a node or its opposite. If it has a problem, returns null: the whole rule is refused then.
     fn write_node(&mut self, node: &Node, negated: bool, path: &str) -> Value {
         match node {
@@ -115,29 +115,32 @@ impl Writer {
                 if *case_sensitive && !matches!(test, TextTest::IsSet(_)) {
                     self.refuse_letter_case(path);
                 }
-                self.write_test(field, Kind::Text, text_test(test), negated, path)
+                self.write_test(field, SubjectKind::Text, text_test(test), negated, path)
             }
             Condition::Number { field, test } => {
-                self.write_test(field, Kind::Number, number_test(test), negated, path)
+                self.write_test(field, SubjectKind::Number, number_test(test), negated, path)
             }
             // Days and date-times have the same operators.
             Condition::Date { field, test } => {
-                self.write_test(field, Kind::Instant, date_test(test), negated, path)
+                self.write_test(field, SubjectKind::Instant, date_test(test), negated, path)
             }
-            Condition::Boolean { field, test } => {
-                Some(rule(field, Kind::Boolean, boolean_test(*test), negated))
-            }
+            Condition::Boolean { field, test } => Some(rule(
+                field,
+                SubjectKind::Boolean,
+                boolean_test(*test),
+                negated,
+            )),
             Condition::List {
                 field,
                 test: ListTest::ContainsAll(texts),
             } => Some(every(field, "contains", texts, negated)),
             Condition::List { field, test } => {
-                self.write_test(field, Kind::List, list_test(test), negated, path)
+                self.write_test(field, SubjectKind::List, list_test(test), negated, path)
             }
             Condition::Status { any_of } => {
                 let names: Vec<&str> = any_of.iter().map(|status| status.as_rule_str()).collect();
                 let test = Test::new("in", json!(names));
-                Some(rule("status", Kind::Status, test, negated))
+                Some(rule("status", SubjectKind::Status, test, negated))
             }
             Condition::Group { added, .. } if *added != TimeWindow::AllTime => {
                 let path = child(path, "group.addedAt");
@@ -149,7 +152,7 @@ impl Writer {
             }
             Condition::NoGroup { .. } => Some(rule(
                 "group",
-                Kind::Group,
+                SubjectKind::Group,
                 Test::new("none", Value::Null),
                 negated,
             )),
@@ -163,10 +166,10 @@ impl Writer {
             }
             Condition::Group {
                 quantifier, keys, ..
-            } => Some(membership(Kind::Group, *quantifier, keys, negated)),
+            } => Some(membership(SubjectKind::Group, *quantifier, keys, negated)),
             Condition::Segment {
                 quantifier, keys, ..
-            } => Some(membership(Kind::Segment, *quantifier, keys, negated)),
+            } => Some(membership(SubjectKind::Segment, *quantifier, keys, negated)),
             Condition::Location(_) => self.unknown_node("location", path),
             Condition::Event(_) => self.unknown_node("event", path),
             Condition::Random(_) => self.unknown_node("random", path),
@@ -177,7 +180,7 @@ impl Writer {
     fn write_test(
         &mut self,
         field: &str,
-        kind: Kind,
+        kind: SubjectKind,
         test: Result<Test, &'static str>,
         negated: bool,
         path: &str,
@@ -217,7 +220,7 @@ fn group(combinator: &str, rules: Vec<Value>, is_denied: bool) -> Value {
 }
 
 /// Returns the rule for a test or its opposite: a negative operator if there is one, or else a negated group.
-fn rule(field: &str, kind: Kind, test: Test, negated: bool) -> Value {
+fn rule(field: &str, kind: SubjectKind, test: Test, negated: bool) -> Value {
     let negated = test.negated != negated;
     let mut operators = kind
         .operators()
@@ -238,7 +241,7 @@ fn rule(field: &str, kind: Kind, test: Test, negated: bool) -> Value {
     }
 }
 
-fn membership(kind: Kind, quantifier: Quantifier, keys: &[String], negated: bool) -> Value {
+fn membership(kind: SubjectKind, quantifier: Quantifier, keys: &[String], negated: bool) -> Value {
     let field = kind.node_name();
     match quantifier {
         Quantifier::Any => rule(field, kind, Test::new("inAny", json!(keys)), negated),

@@ -3,8 +3,8 @@
 use super::caller::{Caller, peer};
 use super::cookie::{self, Cookie};
 use super::host::find_strange_host;
+use super::key_watch::{GuardedBody, KeyWatch, guard_payload};
 use super::keys::Refusal;
-use super::standing::{GuardedBody, Standing, guard_payload};
 use crate::audience::actor::Actor;
 use crate::audience::api_key::Scope;
 use crate::audience::refusals::Refused;
@@ -140,14 +140,14 @@ async fn admit_to_files<B: MessageBody + 'static>(
     } else if let Err(wait) = state.gate.limiter.check(caller.client(), FILE_COST) {
         refuse_rate(wait)
     } else {
-        let standing = Standing::watch(state, *caller);
-        let guarded = guard_payload(request.take_payload(), standing);
+        let watch = KeyWatch::begin(state, *caller);
+        let guarded = guard_payload(request.take_payload(), watch);
         request.set_payload(guarded);
-        let standing = Standing::watch(state, *caller);
+        let watch = KeyWatch::begin(state, *caller);
         let response = next.call(request).await?;
         let is_file = response.status().is_success();
         return Ok(response.map_body(|_, body| match is_file {
-            true => GuardedBody::new(body, standing).boxed(),
+            true => GuardedBody::new(body, watch).boxed(),
             // A refusal contains nothing that needs a key.
             false => body.boxed(),
         }));

@@ -2,7 +2,7 @@
 
 use crate::audience::actor::{Actor, Origin};
 use crate::audience::api_key::Access;
-use crate::graphql::{Asking, Way};
+use crate::graphql::{OperationKinds, RequestContext};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ pub struct Caller {
 
 impl Caller {
     /// Returns the caller as the API needs it: with the id of the request and the operations that the request may have.
-    pub fn asking(&self, way: Way, request_id: &Arc<str>) -> Asking {
-        Asking {
-            way,
+    pub fn context(&self, operations: OperationKinds, request_id: &Arc<str>) -> RequestContext {
+        RequestContext {
+            operations,
             access: self.access,
             request_id: Arc::clone(request_id),
             peer: Some(self.peer),

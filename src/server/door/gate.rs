@@ -3,7 +3,7 @@
 use super::claims::Uploads;
 use super::host::is_loopback_name;
 use super::keys::Keys;
-use super::limits::{Limiter, Seats};
+use super::limits::{ConnectionPermits, Limiter};
 use crate::app::App;
 use crate::config::{ListenSettings, TransferSettings};
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub struct Gate {
     /// The rate limits of clients.
     pub limiter: Limiter,
     /// The sockets that are open.
-    pub seats: Arc<Seats>,
+    pub permits: Arc<ConnectionPermits>,
     /// The running uploads.
     pub uploads: Uploads,
     /// A permit for each export that may still begin.
@@ -38,7 +38,7 @@ impl Gate {
         Ok(Gate {
             keys: Arc::new(Keys::open(app, is_loopback).await?),
             limiter: Limiter::new(settings.rate_limit),
-            seats: Seats::new(
+            permits: ConnectionPermits::new(
                 settings.max_sockets.get() as usize,
                 settings.max_sockets_per_client.get() as usize,
             ),

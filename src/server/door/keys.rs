@@ -48,13 +48,13 @@ pub enum Refusal {
 pub struct Keys {
     /// Whether this server answers without a key while none exists.
     may_be_open: bool,
-    seen: watch::Sender<Seen>,
+    seen: watch::Sender<LoadedKeys>,
     asked: Notify,
     uses: Mutex<Uses>,
 }
 
 /// The result of a load.
-struct Seen {
+struct LoadedKeys {
     has_any: bool,
     ids: HashMap<Hash, i64>,
     keys: HashMap<i64, ApiKey>,
@@ -64,11 +64,11 @@ struct Seen {
     at: Instant,
 }
 
-impl Seen {
-    fn new(ring: KeyRing, at: Instant) -> Seen {
+impl LoadedKeys {
+    fn new(ring: KeyRing, at: Instant) -> LoadedKeys {
         let ids = ring.keys.iter().map(|(hash, key)| (*hash, key.id));
         let sessions = ring.sessions.iter();
-        Seen {
+        LoadedKeys {
             has_any: ring.has_any,
             ids: ids.collect(),
             session_ids: sessions
@@ -122,9 +122,9 @@ impl Seen {
 }
 
 /// Receives a notification for every load.
-pub struct Looks(watch::Receiver<Seen>);
+pub struct KeyUpdates(watch::Receiver<LoadedKeys>);
 
-impl Looks {
+impl KeyUpdates {
     /// Waits for the next load.
     pub async fn next(&mut self) {
         if self.0.changed().await.is_err() {
@@ -177,11 +177,11 @@ impl Keys {
     pub async fn open(app: &App, may_be_open: bool) -> Result<Keys, Error> {
         let keys = Keys {
             may_be_open,
-            seen: watch::Sender::new(Seen::new(KeyRing::default(), Instant::now())),
+            seen: watch::Sender::new(LoadedKeys::new(KeyRing::default(), Instant::now())),
             asked: Notify::new(),
             uses: Mutex::default(),
         };
-        keys.look(app).await?;
+        keys.load(app).await?;
         Ok(keys)
     }
 
@@ -211,7 +211,7 @@ impl Keys {
     }
 
     async fn admit_key(&self, presented: Option<&str>, app: &App) -> Result<Access, Refusal> {
-        self.look_recently().await?;
+        self.load_recently().await?;
         if self.is_open() {
             return Ok(Access::local());
         }
@@ -232,7 +232,7 @@ impl Keys {
     /// # Errors
     /// [`Refusal`].
     pub async fn admit_session(&self, hash: Option<Hash>, app: &App) -> Result<Access, Refusal> {
-        self.look_recently().await?;
+        self.load_recently().await?;
         if self.is_open() {
             return Ok(Access::local());
         }
@@ -244,13 +244,13 @@ impl Keys {
     /// Finds an access in the loaded keys, or otherwise in the next load.
     async fn find_or_wait(
         &self,
-        find: impl Fn(&Seen) -> Option<Access>,
+        find: impl Fn(&LoadedKeys) -> Option<Access>,
     ) -> Result<Access, Refusal> {
         let found = find(&self.seen.borrow());
         let access = match found {
             Some(access) => access,
             None => {
-                self.look_now().await?;
+                self.load_now().await?;
                 let found = find(&self.seen.borrow());
                 found.ok_or(Refusal::Unauthenticated)?
             }
@@ -263,7 +263,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] if the load does not end in time.
-    pub async fn look_now(&self) -> Result<(), Refusal> {
+    pub async fn load_now(&self) -> Result<(), Refusal> {
         self.wait_for_look(Instant::now(), PATIENCE).await
     }
 
@@ -278,8 +278,8 @@ impl Keys {
 
     /// Returns whether an admitted client would be admitted again, by a recent load.
     pub async fn still_admit_now(&self, access: &Access, app: &App) -> bool {
-        let looked = self.look_recently().await;
-        looked.is_ok() && self.still_admit(access, app.now())
+        let loaded = self.load_recently().await;
+        loaded.is_ok() && self.still_admit(access, app.now())
     }
 
     /// Remembers the use of a key, and of the session if the request came with one.
@@ -299,10 +299,10 @@ impl Keys {
     }
 
     /// Returns a receiver that is notified of every load. While a receiver exists, the keys are loaded regularly.
-    pub fn listen(&self) -> Looks {
-        let looks = Looks(self.seen.subscribe());
+    pub fn listen(&self) -> KeyUpdates {
+        let updates = KeyUpdates(self.seen.subscribe());
         self.asked.notify_one();
-        looks
+        updates
     }
 
     /// Returns whether requests needed no key at the last load.
@@ -311,7 +311,7 @@ impl Keys {
     }
 
     /// Makes sure that the loaded keys are recent, or at least not stale if the database does not answer.
-    async fn look_recently(&self) -> Result<(), Refusal> {
+    async fn load_recently(&self) -> Result<(), Refusal> {
         let age = self.seen.borrow().at.elapsed();
         if age <= RECENT {
             return Ok(());
@@ -329,14 +329,14 @@ impl Keys {
     async fn wait_for_look(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
         let mut listener = self.seen.subscribe();
         self.asked.notify_one();
-        let looked = listener.wait_for(|seen| seen.at >= wanted);
-        match timeout(patience, looked).await {
+        let loaded = listener.wait_for(|seen| seen.at >= wanted);
+        match timeout(patience, loaded).await {
             Ok(Ok(_)) => Ok(()),
             _ => Err(Refusal::Unavailable),
         }
     }
 
-    async fn look(&self, app: &App) -> Result<(), Error> {
+    async fn load(&self, app: &App) -> Result<(), Error> {
         let at = Instant::now();
         let now = app.now();
         let (keys, sessions) = {
@@ -352,7 +352,7 @@ impl Keys {
             }
             load_ring(connection, now)
         });
-        self.seen.send_replace(Seen::new(ring.await?, at));
+        self.seen.send_replace(LoadedKeys::new(ring.await?, at));
         Ok(())
     }
 }
@@ -366,8 +366,8 @@ pub async fn run(app: App, keys: Arc<Keys>) {
             () = keys.asked.notified() => {}
             () = app.keys_changed.notified() => {}
         }
-        if let Err(error) = keys.look(&app).await {
-            tracing::warn!(%error, "the API keys cannot be looked up");
+        if let Err(error) = keys.load(&app).await {
+            tracing::warn!(%error, "the API keys cannot be loaded up");
         }
         sleep(PAUSE).await;
     }

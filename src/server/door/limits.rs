@@ -85,7 +85,7 @@ impl Limiter {
 }
 
 /// Counts the open sockets.
-pub struct Seats {
+pub struct ConnectionPermits {
     per_server: usize,
     per_client: usize,
     taken: Mutex<Taken>,
@@ -107,16 +107,16 @@ pub enum Full {
 }
 
 /// The permit of one open socket. Dropping it frees the permit.
-pub struct Seat {
-    seats: Arc<Seats>,
+pub struct ConnectionPermit {
+    permits: Arc<ConnectionPermits>,
     _counted: OpenSocket,
     client: Client,
 }
 
-impl Seats {
+impl ConnectionPermits {
     /// Returns a counter without sockets that allows at most this many.
-    pub fn new(per_server: usize, per_client: usize) -> Arc<Seats> {
-        Arc::new(Seats {
+    pub fn new(per_server: usize, per_client: usize) -> Arc<ConnectionPermits> {
+        Arc::new(ConnectionPermits {
             per_server,
             per_client,
             taken: Mutex::default(),
@@ -127,15 +127,19 @@ impl Seats {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn take(self: &Arc<Seats>, client: Client, transport: &'static str) -> Result<Seat, Full> {
+    pub fn take(
+        self: &Arc<ConnectionPermits>,
+        client: Client,
+        transport: &'static str,
+    ) -> Result<ConnectionPermit, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.per_server {
             return Err(Full::Server);
         }
         taken.add(client, self.per_client)?;
         taken.all += 1;
-        Ok(Seat {
-            seats: Arc::clone(self),
+        Ok(ConnectionPermit {
+            permits: Arc::clone(self),
             _counted: metrics().open_socket(transport),
             client,
         })
@@ -162,7 +166,7 @@ impl Taken {
     }
 }
 
-impl Seat {
+impl ConnectionPermit {
     /// Counts the socket for another client. The client may be known only once it has sent `connection_init`.
     ///
     /// # Errors
@@ -170,11 +174,11 @@ impl Seat {
     pub fn move_to(&mut self, client: Client) -> Result<(), Full> {
         if client != self.client {
             let mut taken = self
-                .seats
+                .permits
                 .taken
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            taken.add(client, self.seats.per_client)?;
+            taken.add(client, self.permits.per_client)?;
             taken.remove(self.client);
             self.client = client;
         }
@@ -182,10 +186,10 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut taken = self
-            .seats
+            .permits
             .taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -245,8 +249,8 @@ mod tests {
 
     #[test]
     fn seats_are_counted_for_the_server_and_for_each_client() {
-        let seats = Seats::new(3, 2);
-        let take = |client| seats.take(client, "websocket");
+        let permits = ConnectionPermits::new(3, 2);
+        let take = |client| permits.take(client, "websocket");
         let first = take(PEER).expect("a seat");
         let second = take(PEER).expect("a seat");
         assert_eq!(take(PEER).err(), Some(Full::Client));
@@ -259,7 +263,7 @@ mod tests {
         let mut third = third;
         assert_eq!(third.move_to(PEER), Err(Full::Client));
         drop((first, again, third));
-        let taken = seats.taken.lock().expect("nobody has panicked");
+        let taken = permits.taken.lock().expect("nobody has panicked");
         assert_eq!((taken.all, taken.by.len()), (0, 0));
     }
 }

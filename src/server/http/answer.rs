@@ -9,7 +9,7 @@ use super::refusal::refuse_rate;
 use super::request_id::RequestId;
 use super::respond::{refuse, respond};
 use crate::config::StatusCodes;
-use crate::graphql::{ErrorCode, Parameters, Prepared, Refusal, Way, refuse_late};
+use crate::graphql::{ErrorCode, OperationKinds, Parameters, Prepared, Refusal, refuse_late};
 use crate::server::door::caller::Caller;
 use crate::server::socket::event_stream;
 use crate::server::state::State;
@@ -42,7 +42,15 @@ pub async fn post(
         Ok(parameters) => parameters,
         Err(wrong) => return wrong.respond(media_type),
     };
-    answer(&request, &state, *caller, parameters, media_type, Way::Once).await
+    answer(
+        &request,
+        &state,
+        *caller,
+        parameters,
+        media_type,
+        OperationKinds::Once,
+    )
+    .await
 }
 
 /// Answers `GET`, which allows only queries.
@@ -70,7 +78,7 @@ pub async fn get(
                 *caller,
                 parameters,
                 media_type,
-                Way::Query,
+                OperationKinds::Query,
             )
             .await
         }
@@ -97,16 +105,16 @@ async fn answer(
     caller: Caller,
     parameters: Parameters,
     media_type: MediaType,
-    way: Way,
+    operations: OperationKinds,
 ) -> HttpResponse {
     let is_stream = media_type == MediaType::EventStream;
-    let way = if is_stream && way == Way::Once {
-        Way::Stream
+    let operations = if is_stream && operations == OperationKinds::Once {
+        OperationKinds::Stream
     } else {
-        way
+        operations
     };
-    let asking = caller.asking(way, &RequestId::of(request));
-    let prepared = state.api.prepare(parameters, &asking);
+    let context = caller.context(operations, &RequestId::of(request));
+    let prepared = state.api.prepare(parameters, &context);
     if let Err(wait) = state.gate.limiter.charge(caller.client(), &prepared) {
         return refuse_rate(wait);
     }
@@ -198,7 +206,7 @@ async fn read_body(
     Ok(parameters)
 }
 
-/// Returns the status for a body that was aborted. `door/standing.rs` aborts bodies that are too slow or whose key is
+/// Returns the status for a body that was aborted. `door/key_watch.rs` aborts bodies that are too slow or whose key is
 /// no longer valid.
 fn status_of(error: &actix_web::Error) -> StatusCode {
     let kind = match error.as_error::<PayloadError>() {

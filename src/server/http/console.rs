@@ -117,7 +117,7 @@ fn accepts(request: &HttpRequest, coding: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::graphiql::{Kind, kind};
+    use super::super::graphiql::{PagesKind, kind};
     use super::super::site::trial::{self, Answer};
     use super::*;
     use actix_web::http::{Method, StatusCode};
@@ -183,7 +183,7 @@ mod tests {
             );
             assert!(!page.text().contains("\"./"), "{}", page.text());
             let assets = format!("\"{base_path}/console/assets/");
-            assert_eq!(kind() == Kind::Bundle, page.text().contains(&assets));
+            assert_eq!(kind() == PagesKind::Bundle, page.text().contains(&assets));
             let redirect = ask(Method::GET, &path("/console"), base_path, "");
             assert_eq!(
                 redirect.header(header::LOCATION),
@@ -241,6 +241,6 @@ mod tests {
         let is_fallback = get("/console/")
             .text()
             .contains("This is the fall-back page");
-        assert_eq!(is_fallback, kind() == Kind::Fallback);
+        assert_eq!(is_fallback, kind() == PagesKind::Fallback);
     }
 }

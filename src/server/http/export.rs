@@ -247,9 +247,9 @@ async fn audit(
 }
 
 /// A period of time. A missing bound means that it is open.
-type Stretch = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+type Period = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-fn read_stretch(query: &str) -> Result<Stretch, Error> {
+fn read_stretch(query: &str) -> Result<Period, Error> {
     let (mut from, mut to) = (None, None);
     for (name, value) in read_pairs(query)? {
         let bound = match name.as_str() {

@@ -32,7 +32,7 @@ struct Site;
 
 /// Which pages this binary serves at `/graphiql` and `/console/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PagesKind {
     /// The console and the whole GraphiQL.
     Bundle,
     /// Plain pages: npm was missing or failed when Rollcall was built.
@@ -40,10 +40,10 @@ pub enum Kind {
 }
 
 /// Returns which pages this binary was built with.
-pub fn kind() -> Kind {
+pub fn kind() -> PagesKind {
     match env!("ROLLCALL_PAGES_KIND") {
-        "bundle" => Kind::Bundle,
-        _ => Kind::Fallback,
+        "bundle" => PagesKind::Bundle,
+        _ => PagesKind::Fallback,
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn the_page_of_each_kind_is_the_one_that_was_built() {
         assert_eq!(
-            kind() == Kind::Fallback,
+            kind() == PagesKind::Fallback,
             index_page().contains("This is the fall-back page")
         );
     }

@@ -16,7 +16,7 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// Reports whether the database can be reached and has the right tables.
 async fn health(state: web::Data<State>) -> HttpResponse {
-    match state.health.look().await.reason() {
+    match state.health.check().await.reason() {
         None => HttpResponse::Ok().json(json!({ "status": "ok" })),
         Some(reason) => HttpResponse::ServiceUnavailable().json(json!({ "status": reason })),
     }
@@ -32,7 +32,7 @@ async fn ready(state: web::Data<State>) -> HttpResponse {
     let is_stopping = *state.is_stopping.borrow();
     let reason = match is_stopping {
         true => Some("the server is stopping"),
-        false => state.health.look().await.reason(),
+        false => state.health.check().await.reason(),
     };
     match reason {
         None => HttpResponse::Ok().json(json!({ "status": "ready" })),

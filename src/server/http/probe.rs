@@ -20,7 +20,7 @@ pub struct Health {
 
 /// The result of a check of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum DatabaseState {
     Good,
     /// A newer Rollcall has migrated the database, and this one cannot work with it.
     Newer,
@@ -42,41 +42,41 @@ impl Health {
     }
 
     /// Looks once.
-    pub async fn look(&self) -> Look {
-        let look = async {
+    pub async fn check(&self) -> DatabaseState {
+        let check = async {
             // Held until the check has ended, which may be after this request was answered.
             let turn = Arc::clone(&self.turn).lock_owned().await;
-            let looked = self.db.run(move |connection| {
+            let checked = self.db.run(move |connection| {
                 let _held = &turn;
                 check_tables(connection)
             });
-            looked.await
+            checked.await
         };
-        match timeout(HEALTH_DEADLINE, look).await {
-            Ok(found) => Look::of(&found),
-            Err(_) => Look::Silent,
+        match timeout(HEALTH_DEADLINE, check).await {
+            Ok(found) => DatabaseState::of(&found),
+            Err(_) => DatabaseState::Silent,
         }
     }
 }
 
-impl Look {
-    fn of(found: &Result<Tables, Error>) -> Look {
+impl DatabaseState {
+    fn of(found: &Result<Tables, Error>) -> DatabaseState {
         match found {
-            Ok(Tables::Newer(_)) => Look::Newer,
-            Ok(Tables::Older) => Look::Older,
-            Ok(Tables::Good) => Look::Good,
-            Err(_) => Look::Unavailable,
+            Ok(Tables::Newer(_)) => DatabaseState::Newer,
+            Ok(Tables::Older) => DatabaseState::Older,
+            Ok(Tables::Good) => DatabaseState::Good,
+            Err(_) => DatabaseState::Unavailable,
         }
     }
 
     /// Returns why requests cannot be served, or `None` if they can.
     pub fn reason(self) -> Option<&'static str> {
         match self {
-            Look::Good => None,
-            Look::Newer => Some("a newer Rollcall has migrated the database"),
-            Look::Older => Some("migrations are missing"),
-            Look::Unavailable => Some("the database is not available"),
-            Look::Silent => Some("the database does not answer"),
+            DatabaseState::Good => None,
+            DatabaseState::Newer => Some("a newer Rollcall has migrated the database"),
+            DatabaseState::Older => Some("migrations are missing"),
+            DatabaseState::Unavailable => Some("the database is not available"),
+            DatabaseState::Silent => Some("the database does not answer"),
         }
     }
 }

@@ -73,7 +73,7 @@ impl MessageBody for InPieces {
 pub fn refuse(refusal: &Refusal, media_type: MediaType, codes: StatusCodes) -> HttpResponse {
     let body = json!({ "errors": refusal.errors });
     let mut builder = HttpResponse::build(status_of(refusal.code, media_type, codes));
-    if refusal.code == ErrorCode::WrongWay {
+    if refusal.code == ErrorCode::OperationNotAllowed {
         builder.insert_header((header::ALLOW, "POST"));
     }
     builder.content_type(media_type.content_type()).json(body)
@@ -85,7 +85,7 @@ fn status_of(code: ErrorCode, media_type: MediaType, codes: StatusCodes) -> Stat
         ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-        ErrorCode::WrongWay => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::OperationNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
         ErrorCode::Contention | ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

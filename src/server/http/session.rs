@@ -53,7 +53,7 @@ async fn sign_in(request: HttpRequest, state: web::Data<State>) -> HttpResponse 
     let mut admitted = keys.admit(presented, peer, app).await;
     if admitted.is_ok_and(|access| access.key_id.is_none()) {
         // The first key may have been made since the last load.
-        if let Err(refusal) = keys.look_now().await {
+        if let Err(refusal) = keys.load_now().await {
             return refuse_key(refusal);
         }
         admitted = keys.admit(presented, peer, app).await;
@@ -130,7 +130,7 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> HttpResponse
         }
         // Loads the keys, so that this server refuses the cookie as soon as the browser has the answer. Other servers
         // refuse it within seconds, and so does this one if the load fails.
-        if state.gate.keys.look_now().await.is_err() {
+        if state.gate.keys.load_now().await.is_err() {
             tracing::warn!(
                 "a session was ended, but the sessions could not be loaded again; its cookie may be accepted for some seconds"
             );

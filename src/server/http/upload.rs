@@ -16,7 +16,7 @@ use crate::import::{
 use crate::server::door::access;
 use crate::server::door::caller::Caller;
 use crate::server::door::claims::Busy;
-use crate::server::door::standing::REVOKED;
+use crate::server::door::key_watch::REVOKED;
 use crate::server::state::State;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam, DispositionType};

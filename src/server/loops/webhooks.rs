@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::error::Error;
-use crate::webhook::{Claim, Delivery, Turn, has_enabled, next_due, tidy};
+use crate::webhook::{Claim, Delivery, DeliveryOutcome, has_enabled, next_due, tidy};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
@@ -30,11 +30,11 @@ pub async fn run(app: App) {
         db: app.db.for_long_work().with_own_pool(CONNECTIONS),
         ..app.delivery()
     };
-    let seats = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut tidied: Option<Instant> = None;
     loop {
         // Fails only if the semaphore is closed, which it never is.
-        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
         let is_due = tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY);
@@ -48,7 +48,7 @@ pub async fn run(app: App) {
                     if deliver(delivery, claim).await {
                         app.webhooks_due.notify_one();
                     }
-                    drop(seat);
+                    drop(permit);
                 });
                 continue;
             }
@@ -58,7 +58,7 @@ pub async fn run(app: App) {
                 LATER
             }
         };
-        drop(seat);
+        drop(permit);
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = app.webhooks_due.notified() => tokio::time::sleep(GATHERING).await,
@@ -113,7 +113,7 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
                 ?turn,
                 "sent messages to a webhook"
             );
-            turn == Turn::More
+            turn == DeliveryOutcome::More
         }
         Ok(Err(error)) => {
             tracing::warn!(webhook = claim.webhook_id, %error, "messages to a webhook will be sent later");

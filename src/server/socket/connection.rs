@@ -3,7 +3,7 @@
 
 use crate::config::TransferSettings;
 use crate::server::door::caller::Client;
-use crate::server::door::limits::{Full, Seat};
+use crate::server::door::limits::{ConnectionPermit, Full};
 use crate::server::door::pace::{Pace, too_slow};
 use actix_web::HttpRequest;
 use actix_web::rt::net::TcpStream;
@@ -107,13 +107,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Connection<T> {
 /// The permit of a socket or an event stream. The connection keeps a copy, so that the permit is free again only when
 /// the connection is gone: until then, unsent messages need memory.
 #[derive(Clone, Default)]
-pub struct Held(Rc<RefCell<Option<Seat>>>);
+pub struct Held(Rc<RefCell<Option<ConnectionPermit>>>);
 
 impl Held {
     /// Lets the connection of a request hold this permit.
-    pub fn hold(request: &HttpRequest, seat: Seat) -> Held {
+    pub fn hold(request: &HttpRequest, permit: ConnectionPermit) -> Held {
         let held = request.conn_data::<Held>().cloned().unwrap_or_default();
-        held.0.replace(Some(seat));
+        held.0.replace(Some(permit));
         held
     }
 
@@ -122,8 +122,10 @@ impl Held {
     /// # Errors
     /// [`Full`] if that client has as many sockets as it may have.
     pub fn move_to(&self, client: Client) -> Result<(), Full> {
-        let mut seat = self.0.borrow_mut();
-        seat.as_mut().map_or(Ok(()), |seat| seat.move_to(client))
+        let mut permit = self.0.borrow_mut();
+        permit
+            .as_mut()
+            .map_or(Ok(()), |permit| permit.move_to(client))
     }
 }
 

@@ -5,10 +5,10 @@
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
 
 use super::connection::Held;
-use super::websocket::refuse_seat;
+use super::websocket::refuse_connection;
 use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply, write_response};
 use crate::server::door::caller::Caller;
-use crate::server::door::keys::Looks;
+use crate::server::door::keys::KeyUpdates;
 use crate::server::http::media_type::MediaType;
 use crate::server::state::State;
 use actix_web::http::header;
@@ -30,9 +30,9 @@ pub fn open(
     caller: Caller,
     prepared: Result<Prepared, Refusal>,
 ) -> HttpResponse {
-    let held = match state.gate.seats.take(caller.client(), "event_stream") {
-        Ok(seat) => Held::hold(request, seat),
-        Err(full) => return refuse_seat(full),
+    let held = match state.gate.permits.take(caller.client(), "event_stream") {
+        Ok(permit) => Held::hold(request, permit),
+        Err(full) => return refuse_connection(full),
     };
     let replies = match prepared {
         Ok(prepared) => state.api.stream(prepared),
@@ -57,7 +57,7 @@ const PIECE: usize = 1 << 16;
 struct Writing {
     state: web::Data<State>,
     caller: Caller,
-    looks: Looks,
+    updates: KeyUpdates,
     /// Counts the stream until both the stream and its connection have ended.
     _held: Held,
     replies: BoxStream<'static, Reply>,
@@ -76,7 +76,7 @@ fn write(
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
     let mut is_ending = state.end_sockets.subscribe();
     let writing = Writing {
-        looks: state.gate.keys.listen(),
+        updates: state.gate.keys.listen(),
         state: state.clone(),
         caller,
         _held: held,
@@ -117,7 +117,7 @@ impl Writing {
             let reply = tokio::select! {
                 reply = self.replies.next() => reply,
                 _ = self.alive.tick() => return Some(b":\n\n".to_vec()),
-                () = self.looks.next() => {
+                () = self.updates.next() => {
                     let State { api, gate, .. } = &**self.state;
                     self.has_ended = !gate.keys.still_admit(&self.caller.access, api.app().now());
                     continue;

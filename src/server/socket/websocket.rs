@@ -7,7 +7,7 @@ use super::connection::Held;
 use super::frame_guard::{MessageLimit, guard};
 use super::outbox::Outbox;
 use super::protocol::{Close, NAME, Protocol, Step};
-use crate::graphql::{Answer, ErrorCode, Parameters, Reply, Way};
+use crate::graphql::{Answer, ErrorCode, OperationKinds, Parameters, Reply};
 use crate::server::door::caller::{Caller, Client, peer};
 use crate::server::door::host::find_strange_host;
 use crate::server::door::keys::Refusal;
@@ -43,7 +43,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const MAX_INTRODUCTION: usize = 8 << 10;
 
 /// After how many seconds to try again if there are too many sockets.
-const SEAT_SECONDS: u64 = 10;
+const RETRY_SECONDS: u64 = 10;
 /// The message for a client with too many sockets.
 const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
 
@@ -75,9 +75,9 @@ pub async fn open(
     let caller = caller.map(web::ReqData::into_inner);
     let peer = peer(request.peer_addr());
     let client = caller.map_or(Client::Peer(peer), |caller| caller.client());
-    let seat = match state.gate.seats.take(client, "websocket") {
-        Ok(seat) => seat,
-        Err(full) => return Ok(refuse_seat(full)),
+    let permit = match state.gate.permits.take(client, "websocket") {
+        Ok(permit) => permit,
+        Err(full) => return Ok(refuse_connection(full)),
     };
     let limit = MessageLimit::new(MAX_INTRODUCTION);
     let body = guard(&request, body, limit.clone())?;
@@ -96,7 +96,7 @@ pub async fn open(
         caller,
         peer,
         is_strange: find_strange_host(&request).is_some(),
-        held: Held::hold(&request, seat),
+        held: Held::hold(&request, permit),
         running: HashMap::new(),
         events: SelectAll::new(),
     };
@@ -105,7 +105,7 @@ pub async fn open(
 }
 
 /// Refuses a socket or an event stream because there are too many.
-pub fn refuse_seat(full: Full) -> HttpResponse {
+pub fn refuse_connection(full: Full) -> HttpResponse {
     let refused = match full {
         Full::Server => {
             let message = "the server has as many sockets as it may have; try again in a moment";
@@ -121,7 +121,7 @@ pub fn refuse_seat(full: Full) -> HttpResponse {
             TOO_MANY,
         ),
     };
-    retry_after(refused, SEAT_SECONDS)
+    retry_after(refused, RETRY_SECONDS)
 }
 
 fn is_spoken(headers: &HeaderMap) -> bool {
@@ -196,7 +196,7 @@ impl Socket {
         messages: &mut AggregatedMessageStream,
         is_ending: &mut watch::Receiver<bool>,
     ) -> Ending {
-        let mut looks = self.state.gate.keys.listen();
+        let mut updates = self.state.gate.keys.listen();
         let introduction = sleep(INTRODUCTION);
         tokio::pin!(introduction);
         let mut pings = interval(PING_EVERY);
@@ -209,7 +209,7 @@ impl Socket {
                 () = &mut introduction, if !self.protocol.is_acknowledged() => {
                     Err(Ending::Close(self.protocol.time_out()))
                 }
-                () = looks.next() => self.check_key(),
+                () = updates.next() => self.check_key(),
                 now = pings.tick() => self.ping(now - heard_at).await,
                 message = messages.recv() => {
                     heard_at = Instant::now();
@@ -326,7 +326,10 @@ impl Socket {
             // The protocol starts no operation before `connection_init`.
             return Err(Ending::Close(Close::new(4401, "Unauthorized")));
         };
-        let prepared = api.prepare(parameters, &caller.asking(Way::Stream, &self.request_id));
+        let prepared = api.prepare(
+            parameters,
+            &caller.context(OperationKinds::Stream, &self.request_id),
+        );
         if let Err(wait) = gate.limiter.charge(caller.client(), &prepared) {
             let refused = self
                 .protocol

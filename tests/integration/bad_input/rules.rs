@@ -63,7 +63,7 @@ fn all_problems_come_at_once_with_their_paths() {
     ]});
     assert_snapshot!(save(&app, rule), @r#"
     UNKNOWN_TEST rule.all[2].any[0].number.is: expected a test of numbers ("equals", "notEquals", "greaterThan", "atLeast", "lessThan", "atMost", "between", "in", "isSet"), found "contains" ("contains" is a test of text)
-    WRONG_VALUE rule.all[2].any[3].date.is.on: expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-02-30"
+    WRONG_VALUE rule.all[2].any[3].date.is.on: expected a day of the calendar (February 2026 has the days 01 to 28), found "2026-02-30"
     EMPTY rule.all[2].any[4].any: expected at least one node, found none
     UNKNOWN_NODE rule.all[3]: expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "evnt" (did you mean "event"?)
     INVALID_REGEX rule.all[4].text.is.matches: expected a valid regular expression, found "[": unclosed character class

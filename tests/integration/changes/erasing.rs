@@ -130,7 +130,7 @@ fn listeners_hear_of_segments_while_a_change_cannot_get_its_place() {
         "subscription { membershipChanged(segment: {key: \"all\"}) { joinedCount } }",
         json!({}),
     );
-    let error = "changes cannot be put in order";
+    let error = "cannot order new changes";
     eventually("the hub says why", || server.logged().contains(error));
     app.subscriber("ona@example.com", json!({}));
     app.refresh();

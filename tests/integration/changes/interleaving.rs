@@ -150,13 +150,13 @@ fn readers_who_follow_many_writers_are_told_everything_once_and_in_order() {
     for change in told {
         for id in &change.subscriber_ids {
             match change.kind {
-                rollcall::changes::Kind::SubscriberCreated => {
+                rollcall::changes::ChangeKind::SubscriberCreated => {
                     assert!(created.insert(*id), "{id} is told twice")
                 }
-                rollcall::changes::Kind::GroupMembersAdded => {
+                rollcall::changes::ChangeKind::GroupMembersAdded => {
                     assert!(members.insert(*id), "{id} is in it already")
                 }
-                rollcall::changes::Kind::GroupMembersRemoved => {
+                rollcall::changes::ChangeKind::GroupMembersRemoved => {
                     assert!(members.remove(id), "{id} is not in it")
                 }
                 other => panic!("{other:?}"),

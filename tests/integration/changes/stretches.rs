@@ -2,7 +2,7 @@
 
 use super::{NOW, country, page, position};
 use crate::support::TestApp;
-use rollcall::changes::{Fills, Kind, Position, Reading, read};
+use rollcall::changes::{ChangeKind, Fills, Position, Reading, read};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -117,10 +117,10 @@ fn an_endpoint_reads_only_what_it_follows() {
     let reading = Reading {
         after: Position::parse(start.as_str().expect("a text")),
         kinds: vec![
-            Kind::GroupMembersAdded,
-            Kind::GroupUpdated,
-            Kind::SegmentUpdated,
-            Kind::SegmentMembersJoined,
+            ChangeKind::GroupMembersAdded,
+            ChangeKind::GroupUpdated,
+            ChangeKind::SegmentUpdated,
+            ChangeKind::SegmentMembersJoined,
         ],
         first: 50,
         people: 1_000,
@@ -130,7 +130,7 @@ fn an_endpoint_reads_only_what_it_follows() {
     };
     let page = app.db().run_here(|connection| read(connection, &reading));
     let page = page.expect("a page");
-    let told: Vec<(Kind, Option<i64>)> = page
+    let told: Vec<(ChangeKind, Option<i64>)> = page
         .changes
         .iter()
         .map(|change| (change.kind, change.about))
@@ -138,8 +138,8 @@ fn an_endpoint_reads_only_what_it_follows() {
     assert_eq!(
         told,
         [
-            (Kind::GroupMembersAdded, Some(id("groups"))),
-            (Kind::SegmentMembersJoined, Some(id("segments"))),
+            (ChangeKind::GroupMembersAdded, Some(id("groups"))),
+            (ChangeKind::SegmentMembersJoined, Some(id("segments"))),
         ]
     );
     assert!(!page.has_more);

@@ -16,7 +16,7 @@ use rollcall::app::App;
 use rollcall::audience::api_key::Access;
 use rollcall::changes::settle;
 use rollcall::follow::follow_touches;
-use rollcall::graphql::{Api, ApiSettings, Asking, Parameters, Reply, Way};
+use rollcall::graphql::{Api, ApiSettings, OperationKinds, Parameters, Reply, RequestContext};
 use rollcall::live::Live;
 use rollcall::past::find_newest;
 use serde_json::{Value, json};
@@ -106,8 +106,8 @@ impl OtherServer {
     /// Subscribes.
     pub fn listen(&self, document: &str, variables: Value) -> Listener<'_> {
         let asked = json!({"query": document, "variables": variables});
-        let asking = Asking {
-            way: Way::Stream,
+        let context = RequestContext {
+            operations: OperationKinds::Stream,
             access: Access::local(),
             request_id: "test".into(),
             peer: None,
@@ -115,7 +115,7 @@ impl OtherServer {
         let local = tokio::task::LocalSet::new();
         let stream = local.block_on(&self.runtime, async {
             let parameters = Parameters::from_json(asked).expect("a request");
-            let prepared = self.api.prepare(parameters, &asking);
+            let prepared = self.api.prepare(parameters, &context);
             self.api.stream(prepared.expect("a good document"))
         });
         let server = self;

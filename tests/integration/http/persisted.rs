@@ -74,7 +74,8 @@ fn a_server_may_execute_only_the_documents_of_a_folder() {
         "query A { __typename }",
         "query B { b: __typename }",
     );
-    write("count.graphql", &format!("{counted}\n"));
+    let with_line_end = format!("{counted}\n");
+    write("count.graphql", &with_line_end);
     write("relay.json", &json!({"a-1": named}).to_string());
     write(
         "apollo.json",
@@ -90,6 +91,7 @@ fn a_server_may_execute_only_the_documents_of_a_folder() {
         json!({"query": counted}),
         json!({"query": format!("  {counted}\n")}),
         json!({"documentId": format!("sha256:{}", hash(counted))}),
+        json!({"documentId": format!("sha256:{}", hash(&with_line_end))}),
         json!({"query": counted, "extensions": extension(&hash(counted))}),
     ] {
         assert_eq!(client.ask(&body).json(), counts, "{body}");

@@ -131,7 +131,7 @@ fn what_a_file_of_orders_lacks_is_said() {
     );
     let said = refused.expect_err("no event").to_string();
     assert!(
-        said.contains("no column names the events") && said.contains("Lineitem name"),
+        said.contains("no column has the names of the events") && said.contains("Lineitem name"),
         "{said}"
     );
 }

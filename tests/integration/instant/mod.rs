@@ -7,7 +7,7 @@ mod past;
 
 use crate::support::TestApp;
 use rollcall::follow::{Followed, follow_touches};
-use rollcall::past::list_passages;
+use rollcall::past::list_membership_changes;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -86,7 +86,7 @@ fn assert_history_alternates(app: &TestApp) {
         let id = row["subscriber_id"].as_i64().expect("a number");
         let passages = app
             .db()
-            .run_here(|connection| list_passages(connection, &[id]));
+            .run_here(|connection| list_membership_changes(connection, &[id]));
         let passages = passages.expect("passages").remove(&id);
         let passages = passages.unwrap_or_default().into_iter();
         let instant = passages.filter(|passage| passage.refresh_id.is_none());

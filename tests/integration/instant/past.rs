@@ -5,7 +5,7 @@ use crate::support::{TestApp, instant};
 use rollcall::audience::id_set::IdSet;
 use rollcall::error::Error;
 use rollcall::past::{
-    changed_in, find_joined_at, fold_history, in_snapshot, list_passages, members_as_of,
+    changed_in, find_joined_at, fold_history, in_snapshot, list_membership_changes, members_as_of,
 };
 use serde_json::json;
 
@@ -61,7 +61,7 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
 fn passages_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
     let passages = app
         .db()
-        .run_here(|connection| list_passages(connection, &[id]));
+        .run_here(|connection| list_membership_changes(connection, &[id]));
     let passages = passages.expect("passages").remove(&id);
     let passages = passages.unwrap_or_default().into_iter();
     passages

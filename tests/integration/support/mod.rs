@@ -21,7 +21,9 @@ use rollcall::audience::audit::Entry;
 use rollcall::audience::setting::{Missing, SettingKey, settle};
 use rollcall::clock::Clock;
 use rollcall::db::Db;
-use rollcall::graphql::{Answer, Api, ApiSettings, Asking, Parameters, Way, write_response};
+use rollcall::graphql::{
+    Answer, Api, ApiSettings, OperationKinds, Parameters, RequestContext, write_response,
+};
 use rollcall::import::{ImportSettings, Spool};
 use rollcall::past::{Refresh, Trigger};
 use rollcall::refresh::{Selection, refresh};
@@ -174,8 +176,8 @@ impl TestApp {
     }
 
     fn answer(&self, access: &Access, parameters: Parameters) -> Value {
-        let asking = Asking {
-            way: Way::Once,
+        let context = RequestContext {
+            operations: OperationKinds::Once,
             access: *access,
             request_id: "test".into(),
             peer: None,
@@ -183,7 +185,7 @@ impl TestApp {
         // One thread with local tasks, as a worker of the server is.
         let local = tokio::task::LocalSet::new();
         let answer = async {
-            match self.api.prepare(parameters, &asking) {
+            match self.api.prepare(parameters, &context) {
                 Ok(prepared) => read_answer(&self.api.answer(prepared).await),
                 Err(refusal) => json!({ "errors": refusal.errors }),
             }

@@ -4,7 +4,7 @@ use super::{ask, create, deliver, in_lithuania, move_to, types_of};
 use crate::support::TestApp;
 use crate::webhooks::receiver::{Receiver, Reply};
 use diesel::connection::SimpleConnection;
-use rollcall::webhook::{Reader, Turn};
+use rollcall::webhook::{DeliveryOutcome, Reader};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ fn members_are_told_with_the_chosen_fields() {
         json!({"segments": ["lt"], "fields": ["country"]}),
     );
     let first = app.refresh();
-    assert_eq!(deliver(&app), [Turn::Idle]);
+    assert_eq!(deliver(&app), [DeliveryOutcome::Idle]);
     let filled = receiver.take();
     assert_eq!(filled.len(), 1, "counts instead of people");
     assert!(filled[0].is_signed_by(&secret));
@@ -372,13 +372,16 @@ fn what_was_sent_and_not_recorded_is_sent_again_with_the_same_id() {
     let other = app.beside();
     assert_eq!(deliver(&other), []);
     app.set_time("2026-06-15T12:01:00Z");
-    assert_eq!(deliver(&other), [Turn::Idle]);
+    assert_eq!(deliver(&other), [DeliveryOutcome::Idle]);
     let received = receiver.take();
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].id(), received[1].id());
     assert_eq!(received[0].body, received[1].body);
     // A process that was only slow records nothing any more.
-    assert_eq!(dying.record(&ready, &sent, at).expect("a turn"), Turn::Lost);
+    assert_eq!(
+        dying.record(&ready, &sent, at).expect("a turn"),
+        DeliveryOutcome::Lost
+    );
     assert_eq!(
         app.database.ask("SELECT count(*) FROM webhook_attempts"),
         "1"
@@ -444,13 +447,13 @@ fn a_slow_receiver_holds_no_connection_and_stops_no_other() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| delivery.deliver(claim).expect("a turn"));
         crate::support::eventually("the message is on its way", || slow.received().len() == 1);
-        assert_eq!(deliver(&only), [Turn::Idle]);
+        assert_eq!(deliver(&only), [DeliveryOutcome::Idle]);
         assert_eq!(quick.received().len(), 1);
         let told = only.query("{ webhooks { totalCount } }", json!({}));
         assert_eq!(told["webhooks"]["totalCount"], 2);
         assert!(!waiting.is_finished());
         slow.open();
-        assert_eq!(waiting.join().expect("a thread"), Turn::Idle);
+        assert_eq!(waiting.join().expect("a thread"), DeliveryOutcome::Idle);
     });
 }
 

@@ -4,7 +4,7 @@ use super::{ask, create, deliver, move_to};
 use crate::support::{TestApp, instant};
 use crate::webhooks::receiver::{Receiver, Reply};
 use chrono::{Duration, SecondsFormat};
-use rollcall::webhook::{Delivery, Reader, Ready, Turn};
+use rollcall::webhook::{Delivery, DeliveryOutcome, Reader, Ready};
 use serde_json::{Value, json};
 
 const STATE: &str = "isEnabled disabledReason failureCount failingSince nextAttemptAt";
@@ -51,7 +51,7 @@ fn a_failed_message_is_sent_again_by_the_table_and_then_the_order_goes_on() {
         Duration::minutes(30),
     ];
     for (failures, expected) in (1..).zip(table) {
-        assert_eq!(deliver(&app), [Turn::Failed]);
+        assert_eq!(deliver(&app), [DeliveryOutcome::Failed]);
         let state = ask(&app, &id, STATE);
         assert_eq!(state["failureCount"], failures);
         assert_eq!(state["failingSince"], "2026-06-15T12:00:00+00:00");
@@ -64,7 +64,7 @@ fn a_failed_message_is_sent_again_by_the_table_and_then_the_order_goes_on() {
         assert_eq!(deliver(&app), [], "not before its time");
         later(&app, Duration::milliseconds(1));
     }
-    assert_eq!(deliver(&app), [Turn::Idle]);
+    assert_eq!(deliver(&app), [DeliveryOutcome::Idle]);
     let received = receiver.take();
     let ids: Vec<&str> = received.iter().map(|one| one.id()).collect();
     assert_eq!(ids.len(), 5);
@@ -116,7 +116,7 @@ fn redirects_and_refusals_are_failures() {
     let redirect: &'static str = format!("location: {}\r\n", other.url).leak();
     for status in [301, 302, 307, 308, 400, 401, 404, 500] {
         receiver.reply([Reply::Status(status, redirect)]);
-        assert_eq!(deliver(&app), [Turn::Failed], "{status}");
+        assert_eq!(deliver(&app), [DeliveryOutcome::Failed], "{status}");
         enable(&app, &id);
     }
     assert_eq!(other.received().len(), 0);
@@ -134,7 +134,7 @@ fn gone_disables_and_enabling_goes_on_where_it_stopped() {
     );
     move_to(&app, "ona@example.com", "LT");
     receiver.reply([Reply::Status(410, "")]);
-    assert_eq!(deliver(&app), [Turn::Failed]);
+    assert_eq!(deliver(&app), [DeliveryOutcome::Failed]);
     let state = ask(&app, &id, STATE);
     assert_eq!(
         (&state["isEnabled"], &state["disabledReason"]),
@@ -146,7 +146,7 @@ fn gone_disables_and_enabling_goes_on_where_it_stopped() {
     assert_eq!(deliver(&app), []);
     let first = receiver.take().remove(0);
     enable(&app, &id);
-    assert_eq!(deliver(&app), [Turn::Idle]);
+    assert_eq!(deliver(&app), [DeliveryOutcome::Idle]);
     let received = receiver.take();
     assert_eq!(received.len(), 2);
     assert_eq!(received[0].id(), first.id());
@@ -162,7 +162,7 @@ fn three_days_of_failures_disable() {
     receiver.always(Reply::Status(500, ""));
     let mut attempts = 0;
     while ask(&app, &id, STATE)["isEnabled"] == true {
-        assert_eq!(deliver(&app), [Turn::Failed]);
+        assert_eq!(deliver(&app), [DeliveryOutcome::Failed]);
         attempts += 1;
         assert!(attempts < 20);
         if ask(&app, &id, STATE)["isEnabled"] == true {
@@ -201,9 +201,9 @@ fn an_edit_while_a_message_is_on_its_way_is_not_overwritten() {
         );
         assert_eq!(deliver(&app), [], "one request at a time");
         former.open();
-        assert_eq!(sending.join().expect("a thread"), Turn::Lost);
+        assert_eq!(sending.join().expect("a thread"), DeliveryOutcome::Lost);
     });
-    assert_eq!(deliver(&app), [Turn::Idle]);
+    assert_eq!(deliver(&app), [DeliveryOutcome::Idle]);
     assert_eq!(latter.received()[0].id(), former.received()[0].id());
 }
 
@@ -276,7 +276,7 @@ fn an_answer_that_comes_after_a_deletion_is_not_kept() {
     super::delete(&app, &ona);
     crate::changes::position(&app);
     let turn = delivery.record(&ready, &sent, at).expect("a record");
-    assert_eq!(turn, Turn::More);
+    assert_eq!(turn, DeliveryOutcome::More);
     let kept = ask(&app, &id, "attempts { answer isDelivered }");
     assert_eq!(
         kept["attempts"],
@@ -306,7 +306,7 @@ fn an_answer_is_not_recorded_while_a_deletion_gets_its_order() {
         app.database.wait_for_waiting(1);
         settling.commit();
         let turn = recording.join().expect("a thread").expect("a record");
-        assert_eq!(turn, Turn::More);
+        assert_eq!(turn, DeliveryOutcome::More);
     });
     let kept = ask(&app, &id, "attempts { answer }");
     assert_eq!(kept["attempts"], json!([{ "answer": null }]));

@@ -11,7 +11,7 @@ mod skipping;
 
 use crate::support::TestApp;
 use receiver::Receiver;
-use rollcall::webhook::Turn;
+use rollcall::webhook::DeliveryOutcome;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-15T12:00:00Z";
@@ -40,7 +40,7 @@ fn ask(app: &TestApp, id: &str, fields: &str) -> Value {
 
 /// Tells every endpoint what is due, as the loop of a server does; returns how each turn ended.
 #[track_caller]
-pub fn deliver(app: &TestApp) -> Vec<Turn> {
+pub fn deliver(app: &TestApp) -> Vec<DeliveryOutcome> {
     let delivery = app.app.delivery();
     let mut turns = Vec::new();
     while let Some(claim) = delivery.claim().expect("a claim") {

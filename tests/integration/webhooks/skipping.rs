@@ -4,7 +4,7 @@ use super::{ask, create, deliver, in_lithuania};
 use crate::support::TestApp;
 use crate::webhooks::receiver::{Received, Receiver};
 use chrono::Duration;
-use rollcall::webhook::{Reader, Turn};
+use rollcall::webhook::{DeliveryOutcome, Reader};
 use serde_json::{Value, json};
 
 /// More people than are read at once, twice.
@@ -46,7 +46,7 @@ fn pages_of_which_nothing_is_wanted_are_left_behind_one_by_one() {
     later(&app, Duration::seconds(50));
     let mut reader = Reader::new(String::new());
     let turn = delivery.read(claim, &mut reader).expect("a reading");
-    assert_eq!(turn.err(), Some(Turn::More));
+    assert_eq!(turn.err(), Some(DeliveryOutcome::More));
     let after = state();
     let (old, new) = (before.split_once(' '), after.split_once(' '));
     let ((old_place, old_lease), (new_place, new_lease)) =
@@ -56,7 +56,10 @@ fn pages_of_which_nothing_is_wanted_are_left_behind_one_by_one() {
     // By the lease as it was, another server would have begun again.
     later(&app, Duration::seconds(50));
     assert_eq!(delivery.claim().expect("an answer"), None);
-    assert_eq!(delivery.deliver(claim).expect("a turn"), Turn::Idle);
+    assert_eq!(
+        delivery.deliver(claim).expect("a turn"),
+        DeliveryOutcome::Idle
+    );
     let received = of_type(&receiver, "segment.members.changed");
     assert_eq!(received.len(), 1);
     assert_eq!(
@@ -83,7 +86,7 @@ fn deliver_one(app: &TestApp, receiver: &Receiver) -> Received {
     let ready = ready.expect("a message");
     let (sent, at) = delivery.send(&ready);
     let turn = delivery.record(&ready, &sent, at).expect("a record");
-    assert_eq!(turn, Turn::More);
+    assert_eq!(turn, DeliveryOutcome::More);
     app.database
         .execute("UPDATE webhooks SET lease_until = NULL, lease_token = NULL");
     receiver.take().pop().expect("a message")

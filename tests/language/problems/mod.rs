@@ -80,7 +80,7 @@ fn all_problems_are_told_at_once() {
     WRONG_SHAPE at all[2].any[1].text.is.equals
       expected a text, found the number 3
     WRONG_VALUE at all[2].any[2].date.is.before
-      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-02-30"
+      expected a day of the calendar (February 2026 has the days 01 to 28), found "2026-02-30"
     UNKNOWN_NODE at all[3]
       expected a node ("all", "any", "not", "everyone", "text", "number", "date", "boolean", "list", "status", "location", "group", "segment", "event", "random"), found "sttus"
       hint: did you mean "status"?

@@ -250,7 +250,7 @@ fn properties_of_events() {
       expected a test of numbers ("equals", "notEquals", "greaterThan", "atLeast", "lessThan", "atMost", "between", "in", "isSet"), found "contains"
       hint: "contains" is a test of text
     WRONG_VALUE at event.where[1].date.is.before
-      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-02-30"
+      expected a day of the calendar (February 2026 has the days 01 to 28), found "2026-02-30"
     WRONG_VALUE at event.where[2].boolean.is.isTrue
       expected true, found false; use "not" for the opposite
     WRONG_SHAPE at event.where[3].list.property

@@ -68,7 +68,7 @@ fn days_and_instants_that_do_not_exist() {
     let on = |literal: &str| date("createdAt", json!({ "on": literal }));
     assert_snapshot!(problems_of(on("2026-02-29")), @r#"
     WRONG_VALUE at date.is.on
-      expected a day such as "2026-03-01" or a time such as "2026-03-01T09:30:00Z", found "2026-02-29"
+      expected a day of the calendar (February 2026 has the days 01 to 28), found "2026-02-29"
     "#);
     for literal in [
         "2026-3-1",

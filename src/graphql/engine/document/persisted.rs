@@ -115,8 +115,10 @@ impl AllowedDocuments {
     }
 
     fn add(&mut self, id: Option<&str>, text: &str) {
+        let exact = hash(text);
         let text: Arc<str> = text.trim().into();
-        // A client must hash the text without leading and trailing white space.
+        // A client may hash the text as it is in the file, or without leading and trailing white space.
+        self.by_id.insert(exact, Arc::clone(&text));
         self.by_id.insert(hash(&text), Arc::clone(&text));
         if let Some(id) = id {
             self.by_id.insert(id.to_owned(), Arc::clone(&text));

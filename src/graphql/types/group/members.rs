@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
-use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::id::{IdKind, parse_global};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 /// The most subscribers that can be added or removed at once.
@@ -154,7 +154,7 @@ fn read_members(ids: Vec<ID>, emails: Vec<String>) -> Result<Members, Vec<UserEr
     };
     for (position, id) in ids.iter().enumerate() {
         match parse_global(id) {
-            Some((Kind::Subscriber, number)) => members.ids.push(number),
+            Some((IdKind::Subscriber, number)) => members.ids.push(number),
             _ => errors.push(UserError::new(
                 UserErrorCode::Invalid,
                 format!("subscriberIds[{position}]"),

@@ -19,7 +19,7 @@ use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{UserError, bad_input, split, to_graphql};
-use crate::graphql::engine::id::{Kind, input_id, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, input_id, parse_kind, to_global};
 use crate::graphql::engine::loaders::{
     GroupById, GroupMemberCount, GroupMembers, GroupStatusCounts, NarrowedGroupMembers, Total,
     load_one, load_people,
@@ -40,7 +40,7 @@ pub struct GroupNode(pub Arc<Group>);
 impl GroupNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Group, self.0.id)
+        to_global(IdKind::Group, self.0.id)
     }
 
     /// The immutable name in rules, imports and commands.
@@ -196,7 +196,7 @@ impl GroupQuery {
         nullable(async {
             let found = match (id, key) {
                 (Some(id), None) => {
-                    let id = parse_kind(&id, Kind::Group, "id")?;
+                    let id = parse_kind(&id, IdKind::Group, "id")?;
                     load_one(context.loader()?, GroupById(id)).await?
                 }
                 (None, Some(key)) => context
@@ -353,7 +353,7 @@ impl GroupMutation {
     ) -> async_graphql::Result<UpdateGroupPayload> {
         let now = context.app()?.now();
         let result = change::change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Group)?;
+            let id = input_id(&input.id, IdKind::Group)?;
             let name = keep(input.name.clone(), "name")?;
             let tags = keep(input.tags.clone(), "tags")?;
             let description = change(input.description.clone());
@@ -382,7 +382,7 @@ impl GroupMutation {
     ) -> async_graphql::Result<DeleteGroupPayload> {
         let id = input.id.clone();
         let result = change::change(context, move |connection| {
-            let id = input_id(&id, Kind::Group)?;
+            let id = input_id(&id, IdKind::Group)?;
             let group = group::delete(connection, id, input.if_version)?;
             let trace = trace(&group);
             Ok((group, trace))

@@ -12,7 +12,7 @@ use crate::graphql::engine::at_hand::at_hand;
 use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, parse_global, parse_kind, to_global};
+use crate::graphql::engine::id::{IdKind, parse_global, parse_kind, to_global};
 use crate::graphql::engine::loaders::{ImportById, ProblemsOf, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scalar::count;
@@ -265,13 +265,13 @@ impl ImportReportNode {
 
 /// Returns the path that the file of an import is sent to.
 pub fn upload_url(id: i64) -> String {
-    format!("/imports/{}/file", to_global(Kind::Import, id).as_str())
+    format!("/imports/{}/file", to_global(IdKind::Import, id).as_str())
 }
 
 /// Reads the global id of an import.
 pub fn parse_import_id(text: &str) -> Option<i64> {
     match parse_global(&ID(text.to_owned())) {
-        Some((Kind::Import, id)) => Some(id),
+        Some((IdKind::Import, id)) => Some(id),
         _ => None,
     }
 }
@@ -284,7 +284,7 @@ pub struct ImportNode(pub Import);
 impl ImportNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Import, self.0.id)
+        to_global(IdKind::Import, self.0.id)
     }
 
     /// The number of the import, as the command line uses it.
@@ -437,14 +437,14 @@ impl ImportNode {
 
     /// The address on this server where all remarks can be fetched as CSV.
     async fn problems_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        let id = to_global(Kind::Import, self.0.id);
+        let id = to_global(IdKind::Import, self.0.id);
         context.address(&format!("/imports/{}/problems.csv", id.as_str()))
     }
 
     /// The address on this server where the skipped rows can be fetched: a file of the same form with the reason as its
     /// first column, to be corrected and imported again.
     async fn refused_url(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        let id = to_global(Kind::Import, self.0.id);
+        let id = to_global(IdKind::Import, self.0.id);
         context.address(&format!("/imports/{}/refused.csv", id.as_str()))
     }
 }
@@ -469,7 +469,7 @@ impl ImportQuery {
         #[graphql(desc = "The global id.")] id: ID,
     ) -> Nullable<ImportNode> {
         nullable(async {
-            let id = parse_kind(&id, Kind::Import, "id")?;
+            let id = parse_kind(&id, IdKind::Import, "id")?;
             let found = load_one(context.loader()?, ImportById(id)).await?;
             Ok(found.map(ImportNode))
         })

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::graphql::engine::change::{change, entry};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::split;
-use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::engine::id::{IdKind, input_id};
 use crate::import;
 use crate::import::{Import, ImportState};
 use async_graphql::{Context, Object};
@@ -75,7 +75,7 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "Which import, and how.")] input: StartImportInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = match input_id(&input.id, Kind::Import) {
+        let id = match input_id(&input.id, IdKind::Import) {
             Ok(id) => id,
             Err(error) => return payload(Err(error)),
         };
@@ -110,7 +110,7 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = match input_id(&input.id, Kind::Import) {
+        let id = match input_id(&input.id, IdKind::Import) {
             Ok(id) => id,
             Err(error) => return payload(Err(error)),
         };
@@ -127,7 +127,7 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = match input_id(&input.id, Kind::Import) {
+        let id = match input_id(&input.id, IdKind::Import) {
             Ok(id) => id,
             Err(error) => return payload(Err(error)),
         };
@@ -148,7 +148,7 @@ impl ImportMutation {
         context: &Context<'_>,
         #[graphql(desc = "The import.")] input: ImportIdInput,
     ) -> async_graphql::Result<ImportPayload> {
-        let id = match input_id(&input.id, Kind::Import) {
+        let id = match input_id(&input.id, IdKind::Import) {
             Ok(id) => id,
             Err(error) => return payload(Err(error)),
         };

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::graphql::engine::change::change as change_audited;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, UserErrorCode, split};
-use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::engine::id::{IdKind, input_id};
 use crate::graphql::types::rule::input::{RuleInput, read_rule};
 use crate::graphql::types::rule::node::{RuleWarning, list_warnings};
 use crate::graphql::types::subscriber::input::{change, keep, null_refused};
@@ -176,7 +176,7 @@ impl SegmentMutation {
         };
         let written_by = context.origin()?.actor.clone();
         let result = change_audited(context, move |connection| {
-            let id = input_id(&input.id, Kind::Segment)?;
+            let id = input_id(&input.id, IdKind::Segment)?;
             let changes = SegmentChanges {
                 written_by: written_by.clone(),
                 if_version: input.if_version,
@@ -210,7 +210,7 @@ impl SegmentMutation {
     ) -> async_graphql::Result<DeleteSegmentPayload> {
         let id = input.id.clone();
         let result = change_audited(context, move |connection| {
-            let id = input_id(&id, Kind::Segment)?;
+            let id = input_id(&id, IdKind::Segment)?;
             let segment = segment::delete(connection, id, input.if_version)?;
             let trace = Trace::of(TargetKind::Segment, id)
                 .with_key(&segment.key)

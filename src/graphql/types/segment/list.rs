@@ -7,7 +7,7 @@ use crate::graphql::engine::connection::connection;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{bad_input, to_graphql};
-use crate::graphql::engine::id::{Kind, parse_kind};
+use crate::graphql::engine::id::{IdKind, parse_kind};
 use crate::graphql::engine::loaders::{SegmentById, SegmentByKey, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::types::named_list::{NamedListArguments, SegmentOrderBy};
@@ -38,7 +38,7 @@ impl SegmentQuery {
         nullable(async {
             let found = match (id, key) {
                 (Some(id), None) => {
-                    let id = parse_kind(&id, Kind::Segment, "id")?;
+                    let id = parse_kind(&id, IdKind::Segment, "id")?;
                     load_one(context.loader()?, SegmentById(id)).await?
                 }
                 (None, Some(key)) => load_one(context.loader()?, SegmentByKey(key)).await?,

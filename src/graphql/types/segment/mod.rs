@@ -33,7 +33,7 @@ use crate::graphql::engine::connection::{connection, write_cursor};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, to_global};
+use crate::graphql::engine::id::{IdKind, to_global};
 use crate::graphql::engine::loaders::{
     DefinitionsOf, GrowthOf, LastDailyRun, LastRefreshOf, MemberCountAsOf, NarrowedSegmentMembers,
     OverlapWithGroup, OverlapWithSegment, PositionOf, RefreshesOf, SegmentMemberCount,
@@ -122,7 +122,7 @@ impl SegmentNode {
 impl SegmentNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Segment, self.segment.id)
+        to_global(IdKind::Segment, self.segment.id)
     }
 
     /// The immutable name.
@@ -389,7 +389,7 @@ impl SegmentNode {
         let id = self.segment.id;
         let loader = context.loader()?;
         let overlap = match kind {
-            Kind::Group => load_one(loader, OverlapWithGroup((id, other))).await?,
+            IdKind::Group => load_one(loader, OverlapWithGroup((id, other))).await?,
             _ => load_one(loader, OverlapWithSegment((id, other))).await?,
         };
         let (this, other, both) = overlap.unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::audience::segment::Segment;
 use crate::error::Error;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, parse_kind};
+use crate::graphql::engine::id::{IdKind, parse_kind};
 use crate::graphql::engine::loaders::{SegmentById, SegmentByKey, load_one};
 use async_graphql::{Context, ID, OneofObject};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl SegmentRef {
         let loader = context.loader()?;
         let (found, name) = match self {
             SegmentRef::Id(id) => {
-                let number = parse_kind(&id, Kind::Segment, "segment.id")?;
+                let number = parse_kind(&id, IdKind::Segment, "segment.id")?;
                 (load_one(loader, SegmentById(number)).await?, id.to_string())
             }
             SegmentRef::Key(key) => (load_one(loader, SegmentByKey(key.clone())).await?, key),

@@ -7,7 +7,7 @@ use crate::audience::segment_reuse::{copy, restore_definition};
 use crate::graphql::engine::change::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
-use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::engine::id::{IdKind, input_id};
 use crate::graphql::types::rule::node::RuleWarning;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
@@ -73,7 +73,7 @@ impl SegmentReuseMutation {
         let now = app.now();
         let written_by = context.origin()?.actor.clone();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Segment)?;
+            let id = input_id(&input.id, IdKind::Segment)?;
             let name = input.name.as_deref();
             let copied = copy(connection, id, &input.key, name, &written_by, now)?;
             saved(connection, copied, None)
@@ -97,7 +97,7 @@ impl SegmentReuseMutation {
         let now = app.now();
         let written_by = context.origin()?.actor.clone();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Segment)?;
+            let id = input_id(&input.id, IdKind::Segment)?;
             let (version, if_version) = (input.definition_version, input.if_version);
             let Updated {
                 segment,

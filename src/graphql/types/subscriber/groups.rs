@@ -1,7 +1,7 @@
 //! Subscribers: the changes of their groups, which come together with those of their values.
 
 use crate::audience::group_changes::{GroupChanges, GroupName};
-use crate::graphql::engine::id::{Kind, parse_global};
+use crate::graphql::engine::id::{IdKind, parse_global};
 use async_graphql::{ID, InputObject};
 
 /// The changes of a subscriber's groups: either `add` and `remove`, or `set`. Groups are named by their keys or their
@@ -34,7 +34,7 @@ impl From<GroupChangesInput> for GroupChanges {
 fn read_name(name: String) -> GroupName {
     let id = ID(name);
     match parse_global(&id) {
-        Some((Kind::Group, number)) => GroupName::Id(number),
+        Some((IdKind::Group, number)) => GroupName::Id(number),
         _ => GroupName::Key(id.0),
     }
 }

@@ -12,7 +12,7 @@ use crate::graphql::engine::answer_budget::Text;
 use crate::graphql::engine::change;
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
-use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::engine::id::{IdKind, input_id};
 use async_graphql::{Context, Enum, ID, InputObject, Json, MaybeUndefined, Object, SimpleObject};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -329,7 +329,7 @@ impl SubscriberMutation {
     ) -> async_graphql::Result<UpdateSubscriberPayload> {
         let now = context.app()?.now();
         let result = change::change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Subscriber)?;
+            let id = input_id(&input.id, IdKind::Subscriber)?;
             let email = keep(input.email.clone(), "email")?;
             let consent = ConsentInput::read(input.consent.clone())?;
             let changes = read_values(input.values.clone(), consent)?;
@@ -366,7 +366,7 @@ impl SubscriberMutation {
         let now = context.app()?.now();
         let id = input.id.clone();
         let result = change::change(context, move |connection| {
-            let id = input_id(&id, Kind::Subscriber)?;
+            let id = input_id(&id, IdKind::Subscriber)?;
             subscriber_store::delete(connection, id, now)?;
             Ok(((), Trace::of(TargetKind::Subscriber, id)))
         });

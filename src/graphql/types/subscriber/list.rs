@@ -14,7 +14,7 @@ use crate::graphql::engine::connection::{PageArguments, connection, write_cursor
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::direction::SortDirection;
 use crate::graphql::engine::error::{bad_input, to_graphql};
-use crate::graphql::engine::id::{Kind, parse_kind};
+use crate::graphql::engine::id::{IdKind, parse_kind};
 use crate::graphql::engine::loaders::{SubscriberByEmail, SubscriberById, Total, load_one};
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::scans::run_scan;
@@ -127,7 +127,7 @@ impl SubscriberQuery {
         nullable(async {
             let found = match (id, email) {
                 (Some(id), None) => {
-                    let id = parse_kind(&id, Kind::Subscriber, "id")?;
+                    let id = parse_kind(&id, IdKind::Subscriber, "id")?;
                     load_one(context.loader()?, SubscriberById(id)).await?
                 }
                 (None, Some(email)) => {

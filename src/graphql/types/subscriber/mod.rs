@@ -11,7 +11,9 @@ use super::event::{EventConnection, EventTotalNode, page_of_events};
 use super::explain::{ExplainArguments, Explanation, explain_for};
 use super::group::{SubscriberGroupConnection, SubscriberGroupEdge};
 use super::membership::{Membership, MembershipTarget, is_member, memberships_of};
-use super::past::{MembershipPassageConnection, Since, passage_edge, passage_key};
+use super::past::{
+    MembershipPassageConnection, Since, membership_change_edge, membership_change_key,
+};
 use super::rule::input::RuleInput;
 use super::segment::{SegmentNode, SegmentRef, SubscriberSegmentConnection, SubscriberSegmentEdge};
 use crate::audience::paging::page_of;
@@ -21,10 +23,10 @@ use crate::graphql::engine::answer_budget::{Document, Text};
 use crate::graphql::engine::at_hand::{at_hand, written_as_value};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::to_graphql;
-use crate::graphql::engine::id::{Kind, to_global};
+use crate::graphql::engine::id::{IdKind, to_global};
 use crate::graphql::engine::loaders::{
-    GroupList, GroupsOf, PassagesOf, PersonalDataOf, SegmentList, SegmentsOf, SubscriberById,
-    Total, TotalsOf, load_one,
+    GroupList, GroupsOf, MembershipChangesOf, PersonalDataOf, SegmentList, SegmentsOf,
+    SubscriberById, Total, TotalsOf, load_one,
 };
 use crate::graphql::engine::nullable::{Nullable, nullable};
 use crate::graphql::engine::quick::{Items, Quick};
@@ -139,7 +141,7 @@ impl SubscriberNode {
 impl SubscriberNode {
     /// The global id: opaque, and the same for ever.
     pub async fn id(&self) -> ID {
-        to_global(Kind::Subscriber, self.row.id)
+        to_global(IdKind::Subscriber, self.row.id)
     }
 
     /// The e-mail address, trimmed and in lower case, with its domain in Unicode.
@@ -339,12 +341,12 @@ impl SubscriberNode {
         #[graphql(desc = "The cursor before which to end.")] before: Option<String>,
     ) -> async_graphql::Result<MembershipPassageConnection> {
         let request = page(first, after, last, before).read("Subscriber.history")?;
-        let passages = load_one(context.loader()?, PassagesOf(self.row.id)).await?;
-        let passages = passages.unwrap_or_default();
-        let page = page_of(&passages, &request, passage_key).map(passage_edge);
+        let changes = load_one(context.loader()?, MembershipChangesOf(self.row.id)).await?;
+        let changes = changes.unwrap_or_default();
+        let page = page_of(&changes, &request, membership_change_key).map(membership_change_edge);
         Ok(MembershipPassageConnection::new(
             page,
-            Total::Known(passages.len()),
+            Total::Known(changes.len()),
         ))
     }
 

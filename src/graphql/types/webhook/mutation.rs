@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::graphql::engine::change::{change, entry};
 use crate::graphql::engine::context::ContextExt;
 use crate::graphql::engine::error::{UserError, split};
-use crate::graphql::engine::id::{Kind, input_id};
+use crate::graphql::engine::id::{IdKind, input_id};
 use crate::graphql::types::subscriber::input::keep;
 use crate::webhook::{self, Draft, Secret, Webhook};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
@@ -199,7 +199,7 @@ impl WebhookMutation {
         let (now, rules) = (app.now(), app.webhooks.sender.rules);
         let result = change(context, move |connection| {
             let draft = read_changes(input.clone())?;
-            let id = input_id(&input.id, Kind::Webhook)?;
+            let id = input_id(&input.id, IdKind::Webhook)?;
             let webhook = webhook::update(connection, id, &draft, input.if_version, rules, now)?;
             let trace = trace(&webhook);
             Ok((webhook, trace))
@@ -220,7 +220,7 @@ impl WebhookMutation {
         context.require(Scope::Admin, "Mutation.deleteWebhook")?;
         let id = input.id.clone();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Webhook)?;
+            let id = input_id(&input.id, IdKind::Webhook)?;
             let deleted = webhook::delete(connection, id, input.if_version)?;
             Ok((deleted, Trace::of(TargetKind::Webhook, id)))
         });
@@ -244,7 +244,7 @@ impl WebhookMutation {
         context.require(Scope::Admin, "Mutation.rotateWebhookSecret")?;
         let now = context.app()?.now();
         let result = change(context, move |connection| {
-            let id = input_id(&input.id, Kind::Webhook)?;
+            let id = input_id(&input.id, IdKind::Webhook)?;
             let rotated = webhook::rotate(connection, id, now)?;
             let trace = trace(&rotated.0);
             Ok((rotated, trace))
@@ -267,7 +267,7 @@ impl WebhookMutation {
     ) -> async_graphql::Result<SendTestWebhookPayload> {
         context.require(Scope::Admin, "Mutation.sendTestWebhook")?;
         let delivery = context.app()?.delivery();
-        let id = input_id(&input.id, Kind::Webhook);
+        let id = input_id(&input.id, IdKind::Webhook);
         let (db, entry) = (context.app()?.db.clone(), entry(context)?);
         let sending = tokio::task::spawn_blocking(move || {
             let id = id?;
@@ -299,7 +299,7 @@ impl WebhookMutation {
         let app = context.app()?;
         let (now, entry) = (app.now(), entry(context)?);
         let result = app.db.run(move |connection| {
-            let id = input_id(&input.id, Kind::Webhook)?;
+            let id = input_id(&input.id, IdKind::Webhook)?;
             webhook::replay(connection, id, input.since, now, &entry)
         });
         let (webhook, user_errors) = parts(split(result.await)?);

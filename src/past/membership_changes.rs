@@ -1,4 +1,4 @@
-//! Passages are membership changes: when a subscriber joined segments and left them, assembled from the changes in
+//! Changes are membership changes: when a subscriber joined segments and left them, assembled from the changes in
 //! refreshes and between them.
 
 use super::as_of::find_first_fill;
@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 
 /// A membership change: a subscriber joined a segment or left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Passage {
+pub struct MembershipChange {
     /// The segment.
     pub segment_id: i64,
     /// The place among all changes, which does not depend on clocks.
@@ -29,26 +29,26 @@ pub struct Passage {
     pub joined: bool,
 }
 
-/// Passages by subscriber.
-pub type PassagesBySubscriber = HashMap<i64, Vec<Passage>>;
+/// Changes by subscriber.
+pub type ChangesBySubscriber = HashMap<i64, Vec<MembershipChange>>;
 
 /// Lists when each of these subscribers joined segments and left them, newest first.
 ///
 /// Changes that are not kept any more are missing, and so is the join of a membership that is older than the kept changes.
-pub fn list_passages(
+pub fn list_membership_changes(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
-) -> Result<PassagesBySubscriber, Error> {
+) -> Result<ChangesBySubscriber, Error> {
     in_snapshot(connection, |connection| {
-        passages_of(connection, subscriber_ids)
+        membership_changes_of(connection, subscriber_ids)
     })
 }
 
-/// Like [`list_passages`], for callers that are in a snapshot already.
-pub fn passages_of(
+/// Like [`list_membership_changes`], for callers that are in a snapshot already.
+pub fn membership_changes_of(
     connection: &mut PgConnection,
     subscriber_ids: &[i64],
-) -> Result<PassagesBySubscriber, Error> {
+) -> Result<ChangesBySubscriber, Error> {
     let known = changes_around(connection, subscriber_ids)?;
     let mut segments: Vec<i64> = known.keys().map(|(_, segment)| *segment).collect();
     segments.sort_unstable();
@@ -70,33 +70,36 @@ pub fn passages_of(
             undated.push((pair, Change::of_refresh(first), true));
         }
     }
-    date_passages(connection, undated)
+    date_changes(connection, undated)
 }
 
 /// Adds the dates to changes of the memberships of (subscriber, segment) pairs.
-fn date_passages(
+fn date_changes(
     connection: &mut PgConnection,
     mut undated: Vec<((i64, i64), Change, bool)>,
-) -> Result<PassagesBySubscriber, Error> {
+) -> Result<ChangesBySubscriber, Error> {
     let changes = undated.iter().map(|(_, change, _)| change);
     let dates = dates_of(connection, changes)?;
     undated.sort_by_key(|((_, segment_id), change, _)| {
         (std::cmp::Reverse(change.place()), *segment_id)
     });
-    let mut passages = PassagesBySubscriber::new();
+    let mut changes = ChangesBySubscriber::new();
     for ((subscriber_id, segment_id), change, joined) in undated {
         let Some(at) = change.at(&dates) else {
             continue;
         };
-        passages.entry(subscriber_id).or_default().push(Passage {
-            segment_id,
-            place: change.place(),
-            refresh_id: change.instant.is_none().then_some(change.refresh_id),
-            at,
-            joined,
-        });
+        changes
+            .entry(subscriber_id)
+            .or_default()
+            .push(MembershipChange {
+                segment_id,
+                place: change.place(),
+                refresh_id: change.instant.is_none().then_some(change.refresh_id),
+                at,
+                joined,
+            });
     }
-    Ok(passages)
+    Ok(changes)
 }
 
 /// A change of a membership: in a refresh, or after it and before the next.

@@ -2,7 +2,7 @@
 //! revoked or has expired.
 
 use super::caller::Caller;
-use super::keys::Looks;
+use super::keys::KeyUpdates;
 use super::pace::{Pace, too_slow};
 use crate::server::state::State;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -22,18 +22,18 @@ pub const REVOKED: &str =
     "the API key was revoked or expired while the file was being sent; try again with another key";
 
 /// Watches whether a caller would still be admitted.
-pub struct Standing {
+pub struct KeyWatch {
     state: web::Data<State>,
     caller: Caller,
     /// While this exists, the keys are loaded every two seconds.
-    looks: Looks,
+    updates: KeyUpdates,
 }
 
-impl Standing {
+impl KeyWatch {
     /// Watches the key of a caller.
-    pub fn watch(state: &web::Data<State>, caller: Caller) -> Standing {
-        Standing {
-            looks: state.gate.keys.listen(),
+    pub fn begin(state: &web::Data<State>, caller: Caller) -> KeyWatch {
+        KeyWatch {
+            updates: state.gate.keys.listen(),
             state: state.clone(),
             caller,
         }
@@ -47,30 +47,30 @@ impl Standing {
     /// Waits until the key is no longer valid.
     async fn end(&mut self) {
         while self.is_good() {
-            self.looks.next().await;
+            self.updates.next().await;
         }
     }
 }
 
 /// Makes a body fail if it arrives too slowly or if its key is no longer valid.
-pub fn guard_payload(payload: Payload, standing: Standing) -> Payload {
-    let pace = Pace::new(&standing.state.transfer);
-    let guarded = unfold(Some((payload, standing, pace)), async |guarded| {
-        let (mut payload, mut standing, mut pace) = guarded?;
+pub fn guard_payload(payload: Payload, watch: KeyWatch) -> Payload {
+    let pace = Pace::new(&watch.state.transfer);
+    let guarded = unfold(Some((payload, watch, pace)), async |guarded| {
+        let (mut payload, mut watch, mut pace) = guarded?;
         let refused = |kind, message: String| {
             let error = PayloadError::Io(io::Error::new(kind, message));
             Some((Err(error), None))
         };
         tokio::select! {
             biased;
-            () = standing.end() => refused(io::ErrorKind::PermissionDenied, REVOKED.to_owned()),
+            () = watch.end() => refused(io::ErrorKind::PermissionDenied, REVOKED.to_owned()),
             chunk = payload.next() => {
                 let chunk = chunk?;
                 pace.count(chunk.as_ref().map_or(0, Bytes::len));
-                Some((chunk, Some((payload, standing, pace))))
+                Some((chunk, Some((payload, watch, pace))))
             }
             () = poll_fn(|context| pace.poll_too_slow(context)) => {
-                refused(io::ErrorKind::TimedOut, too_slow(&standing.state.transfer))
+                refused(io::ErrorKind::TimedOut, too_slow(&watch.state.transfer))
             }
         }
     });
@@ -82,15 +82,15 @@ pub fn guard_payload(payload: Payload, standing: Standing) -> Payload {
 /// A body that fails once the key of its request is no longer valid.
 pub struct GuardedBody {
     body: BoxBody,
-    standing: Standing,
+    watch: KeyWatch,
 }
 
 impl GuardedBody {
     /// Guards a body.
-    pub fn new(body: impl MessageBody + 'static, standing: Standing) -> GuardedBody {
+    pub fn new(body: impl MessageBody + 'static, watch: KeyWatch) -> GuardedBody {
         GuardedBody {
             body: body.boxed(),
-            standing,
+            watch,
         }
     }
 }
@@ -106,7 +106,7 @@ impl MessageBody for GuardedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if !self.standing.is_good() {
+        if !self.watch.is_good() {
             return Poll::Ready(Some(Err(REVOKED.into())));
         }
         Pin::new(&mut self.body).poll_next(context)
