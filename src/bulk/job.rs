@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::people::People;
 use crate::audience::paging::{Page, PageRequest};
-use crate::db::schema::bulk_actions;
+use crate::db::schema::{bulk_action_changes, bulk_actions};
 use crate::db::word::words;
 use crate::error::Error;
 use chrono::{DateTime, Utc};
@@ -190,4 +190,23 @@ pub(super) fn lock(connection: &mut PgConnection, id: i64) -> Result<BulkAction,
         .first(connection)
         .optional()?
         .ok_or_else(|| Error::not_found("bulk action", id))
+}
+
+/// Returns why an action failed or was not undone. Internal errors are logged and not shown.
+pub(super) fn reason_of(action: &BulkAction, error: &Error) -> String {
+    match error {
+        Error::Internal(_) => {
+            tracing::error!(%error, bulk_action = action.id, "a bulk action failed");
+            "the server could not continue; its log says why".to_owned()
+        }
+        error => error.to_string().replace('\0', "\u{fffd}"),
+    }
+}
+
+/// Deletes the previous values that bulk actions stored for undo.
+pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
+    let changes = bulk_action_changes::table;
+    diesel::delete(changes.filter(bulk_action_changes::bulk_action_id.eq_any(ids)))
+        .execute(connection)?;
+    Ok(())
 }

@@ -3,12 +3,12 @@
 
 use super::batch::change_block;
 use super::change::Change;
-use super::job::{self, BulkAction, BulkState};
+use super::job::{self, BulkAction, BulkState, forget_before, reason_of};
 use super::undo;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::id_set::IdSet;
 use crate::audience::setting;
-use crate::db::schema::{bulk_action_changes, bulk_action_people, bulk_actions};
+use crate::db::schema::{bulk_action_people, bulk_actions};
 use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
 use crate::rule::shift_moment;
@@ -191,17 +191,6 @@ fn finish(
     })
 }
 
-/// Returns why an action failed or was not undone. Internal errors are logged and not shown.
-pub(super) fn reason_of(action: &BulkAction, error: &Error) -> String {
-    match error {
-        Error::Internal(_) => {
-            tracing::error!(%error, bulk_action = action.id, "a bulk action failed");
-            "the server could not continue; its log says why".to_owned()
-        }
-        error => error.to_string().replace('\0', "\u{fffd}"),
-    }
-}
-
 fn forget_people(connection: &mut PgConnection, id: i64) -> Result<(), Error> {
     let people = bulk_action_people::table.filter(bulk_action_people::bulk_action_id.eq(id));
     diesel::delete(people).execute(connection)?;
@@ -228,12 +217,4 @@ pub fn tidy(db: &Db, now: DateTime<Utc>) -> Result<(), Error> {
             Ok(())
         })
     })
-}
-
-/// Deletes the previous values that bulk actions stored for undo.
-pub(super) fn forget_before(connection: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
-    let changes = bulk_action_changes::table;
-    diesel::delete(changes.filter(bulk_action_changes::bulk_action_id.eq_any(ids)))
-        .execute(connection)?;
-    Ok(())
 }

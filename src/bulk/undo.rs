@@ -3,8 +3,7 @@
 
 use super::change::{Change, NamedGroup};
 use super::control::check_undo;
-use super::job::{self, BulkAction, BulkState};
-use super::run::{forget_before, reason_of};
+use super::job::{self, BulkAction, BulkState, forget_before, reason_of};
 use super::setting::{Columns, FieldSetting};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::group;

@@ -14,6 +14,7 @@ pub(crate) mod copy;
 pub(crate) mod culprit;
 pub(crate) mod fill;
 pub(crate) mod order;
+pub(crate) mod running;
 pub(crate) mod schedule;
 pub(crate) mod step;
 pub(crate) mod touches;

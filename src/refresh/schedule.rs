@@ -3,7 +3,8 @@
 //! The time of its last run is a row of the database, written in the transaction of the refresh. A server that was down
 //! therefore catches up once, however long it was down, and only one of several servers runs the job.
 
-use super::step::{Lock, Selection, is_refresh_running};
+use super::running::is_refresh_running;
+use super::step::{Lock, Selection};
 use crate::audience::audit;
 use crate::audience::removal::{KEEP_ERASED, forget_erased};
 use crate::audience::setting::{self, Settings};

@@ -3,6 +3,7 @@
 use super::compare::{Evaluable, compare_chunk};
 use super::culprit::Search;
 use super::order;
+use super::running::close_abandoned;
 use super::write::{BlockWriter, RefreshedSegment};
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::catalogue::load_catalogue;
@@ -26,14 +27,10 @@ use crate::scan::work::Work;
 use crate::scan::workers::{ScanFailure, scan};
 use crate::traces;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
-
-/// The error of a refresh whose server stopped.
-const ABANDONED: &str = "the server stopped before the refresh had finished";
 
 /// Which segments to refresh; archived ones never are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,33 +161,6 @@ impl Lock {
             .select(Refresh::as_select())
             .first(&mut self.session.connection)?)
     }
-}
-
-/// Returns whether a refresh is running. Must be called in a transaction. Closes a refresh that is recorded as running
-/// but whose server is gone.
-pub fn is_refresh_running(connection: &mut PgConnection) -> Result<bool, Error> {
-    let running = refreshes::table.filter(refreshes::state.eq("running"));
-    let stands_there: bool = select(exists(running)).get_result(connection)?;
-    if !stands_there {
-        return Ok(false);
-    }
-    let is_free = AdvisoryLock::Refresh.try_hold(connection)?;
-    if is_free {
-        close_abandoned(connection)?;
-    }
-    Ok(!is_free)
-}
-
-/// Closes refreshes that never ended. The caller must hold the lock of refreshes.
-fn close_abandoned(connection: &mut PgConnection) -> Result<(), Error> {
-    diesel::update(refreshes::table.filter(refreshes::state.eq("running")))
-        .set((
-            refreshes::state.eq("failed"),
-            refreshes::finished_at.eq(refreshes::started_at.nullable()),
-            refreshes::error.eq(ABANDONED),
-        ))
-        .execute(connection)?;
-    Ok(())
 }
 
 /// A refresh that has begun.

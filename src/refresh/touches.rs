@@ -8,7 +8,7 @@
 use crate::db::AdvisoryLock;
 use crate::db::schema::{segments, touches};
 use crate::error::Error;
-use crate::refresh::step::is_refresh_running;
+use crate::refresh::running::is_refresh_running;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;

@@ -2,10 +2,10 @@
 
 use super::address::SendRules;
 use super::draft::{Draft, Followed, check};
-use super::feed;
 use super::message::DEFAULT_PEOPLE;
 use super::message_type::Choice;
 use super::person::Fields;
+use super::position::{position_at, position_now};
 use super::retry::DisabledReason;
 use super::signature::Secret;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};
@@ -94,7 +94,7 @@ pub fn create(
     }
     let secret = Secret::random();
     let is_disabled = draft.is_enabled == Some(false);
-    let position = feed::position_now(connection)?;
+    let position = position_now(connection)?;
     within(connection, entry, |connection| {
         let webhook: Webhook = diesel::insert_into(webhooks::table)
             .values((
@@ -245,7 +245,7 @@ pub fn replay(
         return Err(Error::invalid("since", message));
     }
     get(connection, id)?;
-    let position = feed::position_at(connection, since)?;
+    let position = position_at(connection, since)?;
     within(connection, entry, |connection| {
         let before = lock(connection, id)?;
         let webhook = diesel::update(webhooks::table.find(id))

@@ -27,6 +27,7 @@ mod lease;
 mod message;
 mod message_type;
 mod person;
+mod position;
 mod render;
 mod retry;
 mod send;

@@ -15,22 +15,16 @@ type Graph = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
 
 /// Who uses whom among modules. A name that a module hands on belongs to where it comes from.
 fn uses(modules: &[Module]) -> Graph {
+    let module_at = |path: &[String]| modules.iter().find(|module| module.path == path);
     let find = |path: &[String]| {
-        let longest = (1..=path.len()).rev().find_map(|length| {
-            let module = modules.iter().find(|m| m.path == path[..length])?;
-            let next = path.get(length)?;
-            Some((module, next))
-        });
-        match longest {
-            Some((module, next)) => match module.handed_on.get(next) {
-                Some(from) => Some(from.clone()),
-                None => Some(module.path.clone()),
-            },
-            None => modules
-                .iter()
-                .find(|m| m.path == path)
-                .map(|m| m.path.clone()),
+        if let Some(module) = module_at(path) {
+            return Some(module.path.clone());
         }
+        let (module, next) = (1..path.len())
+            .rev()
+            .find_map(|length| Some((module_at(&path[..length])?, &path[length])))?;
+        let from = module.handed_on.get(next);
+        Some(from.unwrap_or(&module.path).clone())
     };
     modules
         .iter()
@@ -101,4 +95,40 @@ fn a_circle_is_found() {
         ],
     );
     assert_eq!(circle.map(|circle| circle.len()), Some(3));
+}
+
+#[test]
+fn zz_show() {
+    for room in ROOMS {
+        let of_room: Vec<Module> = modules()
+            .into_iter()
+            .filter(|m| m.path.first().is_some_and(|f| f == room))
+            .collect();
+        let graph = uses(&of_room);
+        let mut left: BTreeSet<&Vec<String>> = graph.keys().collect();
+        loop {
+            let free: Vec<_> = left
+                .iter()
+                .filter(|m| {
+                    graph[**m].iter().all(|u| !left.contains(u))
+                        || !left.iter().any(|o| graph[*o].contains(**m))
+                })
+                .copied()
+                .collect();
+            if free.is_empty() {
+                break;
+            }
+            for m in free {
+                left.remove(m);
+            }
+        }
+        println!("ROOM {room} {}", left.len());
+        for m in &left {
+            for u in &graph[*m] {
+                if left.contains(u) {
+                    println!("  {} -> {}", m.join("/"), u.join("/"));
+                }
+            }
+        }
+    }
 }

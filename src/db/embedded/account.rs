@@ -6,19 +6,15 @@
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use nix::unistd::{Uid, User, geteuid};
 
 use super::error::EmbeddedError;
-use super::process;
 
 /// Users that are tried when running as root, in order. macOS ships `_postgres`.
 const CANDIDATES: [&str; 3] = ["postgres", "_postgres", "nobody"];
-
-const CHECK_LIMIT: Duration = Duration::from_secs(10);
 
 /// The user that PostgreSQL and its tools run as.
 #[derive(Clone, Debug)]
@@ -107,29 +103,6 @@ impl RunAs {
             std::fs::set_permissions(dir, PermissionsExt::from_mode(mode | 0o001))
         };
         change().map_err(EmbeddedError::io("change the permissions of", dir))
-    }
-
-    /// Checks that this user can enter `target` and every directory above it.
-    pub(super) fn check_reach(&self, target: &Path) -> Result<(), EmbeddedError> {
-        let Self::Other { name, .. } = self else {
-            return Ok(());
-        };
-        let mut way: Vec<&Path> = target.ancestors().collect();
-        way.reverse();
-        // A shell of that user checks it, because modes alone do not show what access lists allow.
-        let script = "for dir; do [ -x \"$dir\" ] || { printf %s \"$dir\"; exit 1; }; done";
-        let mut command = process::command("/bin/sh", self);
-        command.arg("-c").arg(script).arg("sh").args(&way);
-        let finished = process::run(&mut command, "", CHECK_LIMIT)
-            .map_err(EmbeddedError::io("check the way to", target))?;
-        if finished.success {
-            return Ok(());
-        }
-        Err(EmbeddedError::Unreachable {
-            dir: PathBuf::from(finished.stdout),
-            target: target.to_owned(),
-            user: name.clone(),
-        })
     }
 }
 

@@ -21,6 +21,7 @@ mod locks;
 mod log;
 mod postmaster;
 mod process;
+mod reach;
 mod recover;
 mod server;
 mod supervise;

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// The largest body of a request, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
 /// After how many checks the limiter forgets the clients whose budget is full again.
 const TIDY_EVERY: u32 = 1_000;
 

@@ -11,6 +11,7 @@ use super::respond::{refuse, respond};
 use crate::config::StatusCodes;
 use crate::graphql::{ErrorCode, OperationKinds, Parameters, Prepared, Refusal, refuse_late};
 use crate::server::door::caller::Caller;
+use crate::server::door::limits::MAX_BODY;
 use crate::server::socket::event_stream;
 use crate::server::state::State;
 use actix_web::error::PayloadError;
@@ -22,8 +23,6 @@ use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The largest body of a request, in bytes.
-pub const MAX_BODY: usize = 1 << 20;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(20);
 

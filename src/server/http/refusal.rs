@@ -3,7 +3,7 @@
 use crate::graphql::ErrorCode;
 use crate::rule::bounded;
 use crate::server::door::keys::Refusal;
-use crate::server::door::limits::RetryAfter;
+use crate::server::door::limits::{Full, RetryAfter};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType, HeaderValue};
@@ -13,8 +13,15 @@ use serde_json::{Value, json};
 const UNAUTHENTICATED: &str =
     "expected a valid API key in the header \"Authorization: Bearer rck_...\"";
 
+/// The message for a client with too many sockets.
+pub const TOO_MANY_SOCKETS: &str =
+    "this client has as many sockets as it may have; close one first";
+
 /// After how many seconds to try again if the database is not available.
-const RETRY_SECONDS: u64 = 5;
+const DATABASE_RETRY_SECONDS: u64 = 5;
+
+/// After how many seconds to try again if there are too many sockets.
+const SOCKET_RETRY_SECONDS: u64 = 10;
 
 /// Returns a refusal with an error in the form that GraphQL clients read.
 pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpResponse {
@@ -45,7 +52,7 @@ pub fn refuse_key(refusal: Refusal) -> HttpResponse {
                 ErrorCode::Unavailable,
                 message,
             );
-            retry_after(refused, RETRY_SECONDS)
+            retry_after(refused, DATABASE_RETRY_SECONDS)
         }
     }
 }
@@ -73,4 +80,24 @@ pub fn retry_after(mut response: HttpResponse, seconds: u64) -> HttpResponse {
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
+}
+
+/// Refuses a socket or an event stream because there are too many.
+pub fn refuse_connection(full: Full) -> HttpResponse {
+    let refused = match full {
+        Full::Server => {
+            let message = "the server has as many sockets as it may have; try again in a moment";
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                message,
+            )
+        }
+        Full::Client => refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::RateLimited,
+            TOO_MANY_SOCKETS,
+        ),
+    };
+    retry_after(refused, SOCKET_RETRY_SECONDS)
 }

@@ -1,7 +1,6 @@
 //! Sessions over HTTP: `POST /session` signs a browser in with an API key, `DELETE /session` signs it out.
 
-use super::refusal::refuse;
-use super::refusal::{refuse_key, refuse_rate};
+use super::refusal::{refuse, refuse_key, refuse_rate};
 use super::request_id::RequestId;
 use crate::audience::actor::{Actor, Origin};
 use crate::audience::session;

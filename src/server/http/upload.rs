@@ -3,8 +3,7 @@
 //!
 //! A `POST` must have a type that a page of another site cannot send without a preflight request, as with the API.
 
-use super::refusal::refuse;
-use super::refusal::retry_after;
+use super::refusal::{refuse, retry_after};
 use super::request_id::RequestId;
 use crate::app::App;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};

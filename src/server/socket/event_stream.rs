@@ -5,11 +5,11 @@
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md#distinct-connections-mode>.
 
 use super::connection::Held;
-use super::websocket::refuse_connection;
 use crate::graphql::{Answer, Holding, Prepared, Refusal, Reply, write_response};
 use crate::server::door::caller::Caller;
 use crate::server::door::keys::KeyUpdates;
 use crate::server::http::media_type::MediaType;
+use crate::server::http::refusal::refuse_connection;
 use crate::server::state::State;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};

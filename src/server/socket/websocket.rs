@@ -11,10 +11,8 @@ use crate::graphql::{Answer, ErrorCode, OperationKinds, Parameters, Reply};
 use crate::server::door::caller::{Caller, Client, peer};
 use crate::server::door::host::find_strange_host;
 use crate::server::door::keys::Refusal;
-use crate::server::door::limits::Full;
-use crate::server::http::answer::MAX_BODY;
-use crate::server::http::refusal::refuse;
-use crate::server::http::refusal::{rate_message, retry_after};
+use crate::server::door::limits::MAX_BODY;
+use crate::server::http::refusal::{TOO_MANY_SOCKETS, rate_message, refuse, refuse_connection};
 use crate::server::http::request_id::RequestId;
 use crate::server::state::State;
 use actix_web::http::StatusCode;
@@ -41,11 +39,6 @@ const SILENCE: Duration = Duration::from_secs(50);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The largest message before `connection_init` is accepted, in bytes.
 const MAX_INTRODUCTION: usize = 8 << 10;
-
-/// After how many seconds to try again if there are too many sockets.
-const RETRY_SECONDS: u64 = 10;
-/// The message for a client with too many sockets.
-const TOO_MANY: &str = "this client has as many sockets as it may have; close one first";
 
 /// Opens a socket. If the request names no caller, the socket counts for the address of the client until the client
 /// sends `connection_init`.
@@ -102,26 +95,6 @@ pub async fn open(
     };
     actix_web::rt::spawn(socket.run(messages));
     Ok(response)
-}
-
-/// Refuses a socket or an event stream because there are too many.
-pub fn refuse_connection(full: Full) -> HttpResponse {
-    let refused = match full {
-        Full::Server => {
-            let message = "the server has as many sockets as it may have; try again in a moment";
-            refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                ErrorCode::Unavailable,
-                message,
-            )
-        }
-        Full::Client => refuse(
-            StatusCode::TOO_MANY_REQUESTS,
-            ErrorCode::RateLimited,
-            TOO_MANY,
-        ),
-    };
-    retry_after(refused, RETRY_SECONDS)
 }
 
 fn is_spoken(headers: &HeaderMap) -> bool {
@@ -266,7 +239,7 @@ impl Socket {
             },
         };
         if self.held.move_to(caller.client()).is_err() {
-            return Err(Ending::Close(Close::new(1013, TOO_MANY)));
+            return Err(Ending::Close(Close::new(1013, TOO_MANY_SOCKETS)));
         }
         self.caller = Some(caller);
         self.limit.set(MAX_BODY);
