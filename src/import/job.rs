@@ -1,9 +1,9 @@
 //! An import as a job: a row with the request, the progress and the result.
 
-use super::file::source::Form;
-use super::plan::Settled;
+use super::file::form::Form;
 use super::plan::analysis::Analysis;
 use super::plan::options::{ImportKind, ImportOptions};
+use super::plan::settled::Settled;
 use super::report::{ImportReport, MAX_LISTED, ProblemKind, list_problems};
 use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::{

@@ -17,6 +17,7 @@ pub(crate) mod plan;
 pub(crate) mod refused;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod settings;
 pub(crate) mod tidy;
 pub(crate) mod undo;
 mod undo_later;
@@ -30,7 +31,7 @@ pub use control::{create, create_to, resume, set_file, start};
 pub use value::date_format::DateFormat;
 
 pub use file::encoding::Encoding;
-pub use file::source::{FileFormat, Form};
+pub use file::form::{FileFormat, Form};
 pub use file::spool::{Spool, SpooledFile, TOO_LARGE, Writing, in_place};
 pub use job::{
     FileForm, Import, ImportState, MappedColumn, count_problems, find_by_ids, full_report, get,
@@ -49,7 +50,8 @@ pub use report::{
     ImportReport, MAX_LISTED, ProblemKind, RowProblem, StoredProblem, list_problems, problems_csv,
     safe_cell, write_problems,
 };
-pub use run::{BATCH_ROWS, ImportSettings, Progress, cancel, discard, try_run};
+pub use run::{Progress, cancel, discard, try_run};
+pub use settings::{BATCH_ROWS, ImportSettings};
 pub use tidy::{run_next, tidy};
 pub use undo::{ask_to_undo, undo, undo_as, undo_asked, undo_next};
 pub use whole::{import_events, import_subscribers};

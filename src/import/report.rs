@@ -5,7 +5,7 @@ use crate::audience::paging::{Page, PageRequest};
 use crate::db::schema::import_problems;
 use crate::db::word::words;
 use crate::error::Error;
-use crate::import::file::rows::Row;
+use crate::import::file::row::Row;
 use crate::rule::bounded;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};

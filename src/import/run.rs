@@ -3,15 +3,16 @@
 //! file, each with its checkpoint. If the process dies, exactly the rows up to some batch are stored.
 
 use super::control;
+use super::file::form::Form;
 use super::file::reader::BatchReader;
 use super::file::source;
-use super::file::source::Form;
-use super::file::spool::{Spool, in_place};
+use super::file::spool::in_place;
 use super::file::table::{Peeked, RowSource};
 use super::job::{self, Import, ImportState};
 use super::plan::look::{look, read_names};
 use super::plan::options::ImportOptions;
 use super::plan::{Plan, prepare, settle};
+use super::settings::ImportSettings;
 use super::watched::Watched;
 use super::write::batch::Context;
 use super::write::copy::make_staging;
@@ -19,7 +20,6 @@ use super::write::turns::{Stopped, Turns};
 use super::write::writer::BatchWriter;
 use crate::audience::audit::{self, Entry, TargetKind, Trace};
 use crate::audience::setting;
-use crate::clock::Clock;
 use crate::db::schema::imports;
 use crate::db::{AdvisoryLock, Db, SessionLock};
 use crate::error::Error;
@@ -36,22 +36,6 @@ pub use super::write::writer::Progress;
 
 /// How many connections write.
 const WRITERS: usize = 2;
-
-/// How imports are run.
-#[derive(Debug, Clone)]
-pub struct ImportSettings {
-    /// Tells the time.
-    pub clock: Clock,
-    /// The spool of the files to import.
-    pub spool: Spool,
-    /// How many rows are written in one transaction.
-    pub batch_rows: u64,
-    /// Set when the process is about to end: the running import stops after its batch and is resumed later.
-    pub is_stopping: Arc<AtomicBool>,
-}
-
-/// How many rows are written in one transaction by default.
-pub const BATCH_ROWS: u64 = 5_000;
 
 /// Runs an import that is queued or was interrupted when its process died, from where it stopped. Returns `None` if
 /// another import is running: imports run one at a time.

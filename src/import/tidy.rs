@@ -2,7 +2,8 @@
 //! that is not needed any more.
 
 use super::job::{self, Import, ImportState, forget_expired};
-use super::run::{ImportSettings, remove_file, try_run};
+use super::run::{remove_file, try_run};
+use super::settings::ImportSettings;
 use crate::audience::setting;
 use crate::db::Db;
 use crate::db::schema::imports;

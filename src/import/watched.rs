@@ -1,8 +1,8 @@
 //! A source of rows that stops when its import is cancelled.
 
-use super::file::rows::Row;
+use super::file::row::Row;
 use super::file::table::RowSource;
-use super::run::ImportSettings;
+use super::settings::ImportSettings;
 use crate::db::Db;
 use crate::db::schema::imports;
 use crate::error::Error;

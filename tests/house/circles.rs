@@ -4,11 +4,10 @@ use super::source::{Module, modules, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The rooms that have no circle among their files. `graphql` has some, since its types refer to each other as the schema
-/// does, and so has `import`.
-const ROOMS: [&str; 16] = [
-    "audience", "backup", "bulk", "changes", "cli", "db", "evaluate", "export", "follow", "past",
-    "refresh", "rule", "scan", "server", "text", "webhook",
+/// The rooms that have no circle among their files: all but `graphql`, whose types refer to each other as the schema does.
+const ROOMS: [&str; 17] = [
+    "audience", "backup", "bulk", "changes", "cli", "db", "evaluate", "export", "follow", "import",
+    "past", "refresh", "rule", "scan", "server", "text", "webhook",
 ];
 
 type Graph = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
@@ -98,37 +97,15 @@ fn a_circle_is_found() {
 }
 
 #[test]
-fn zz_show() {
-    for room in ROOMS {
-        let of_room: Vec<Module> = modules()
-            .into_iter()
-            .filter(|m| m.path.first().is_some_and(|f| f == room))
-            .collect();
-        let graph = uses(&of_room);
-        let mut left: BTreeSet<&Vec<String>> = graph.keys().collect();
-        loop {
-            let free: Vec<_> = left
-                .iter()
-                .filter(|m| {
-                    graph[**m].iter().all(|u| !left.contains(u))
-                        || !left.iter().any(|o| graph[*o].contains(**m))
-                })
-                .copied()
-                .collect();
-            if free.is_empty() {
-                break;
-            }
-            for m in free {
-                left.remove(m);
-            }
-        }
-        println!("ROOM {room} {}", left.len());
-        for m in &left {
-            for u in &graph[*m] {
-                if left.contains(u) {
-                    println!("  {} -> {}", m.join("/"), u.join("/"));
-                }
-            }
-        }
-    }
+fn a_circle_of_modules_that_are_imported_whole_is_found() {
+    let planted = |file: &str, text: &str| read(Path::new(file), text);
+    let circle = circle_in(
+        "bulk",
+        vec![
+            planted("bulk/mod.rs", "mod run; mod undo;"),
+            planted("bulk/run.rs", "use super::undo; fn f() { undo::undo(); }"),
+            planted("bulk/undo.rs", "use super::run::forget;"),
+        ],
+    );
+    assert_eq!(circle.map(|circle| circle.len()), Some(2));
 }

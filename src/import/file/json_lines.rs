@@ -1,8 +1,9 @@
 //! Newline-delimited JSON: one object per line, whose keys are the columns.
 
-use super::rows::{MAX_ROW, Row};
-use super::source::unreadable;
+use super::row::Row;
+use super::rows::MAX_ROW;
 use super::table::RowSource;
+use super::unreadable::unreadable;
 use crate::error::Error;
 use crate::rule::find_lost_digits;
 use serde_json::{Map, Value};

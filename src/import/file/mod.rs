@@ -8,8 +8,10 @@
 pub(in crate::import) mod cells;
 pub(in crate::import) mod encoding;
 mod foreign;
+pub(in crate::import) mod form;
 mod json_lines;
 pub(in crate::import) mod reader;
+pub(in crate::import) mod row;
 pub(in crate::import) mod rows;
 pub(in crate::import) mod shape;
 pub(in crate::import) mod source;
@@ -17,4 +19,5 @@ pub(in crate::import) mod spool;
 mod spread;
 pub(in crate::import) mod table;
 mod unpack;
+mod unreadable;
 mod workbook;

@@ -1,6 +1,6 @@
 //! Gathers the rows of a file into batches, in a thread of its own while earlier batches are written.
 
-use super::rows::Row;
+use super::row::Row;
 use super::table::RowSource;
 use crate::error::Error;
 use crate::import::plan::options::{EventImport, ImportMode, SubscriberImport};

@@ -7,8 +7,9 @@
 
 use super::cells::Cells;
 use super::encoding::Encoding;
-use super::source::unreadable;
+use super::row::Row;
 use super::table::{RowSource, is_blank};
+use super::unreadable::unreadable;
 use crate::audience::formula;
 use crate::error::Error;
 use std::collections::VecDeque;
@@ -17,31 +18,6 @@ use std::ops::Range;
 
 /// The longest row, in bytes.
 pub const MAX_ROW: usize = 1 << 20;
-
-/// A row of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The line on which it begins, from 1.
-    pub line: u64,
-    /// Its cells, or why it cannot be read.
-    pub cells: Result<Cells, String>,
-    /// A remark about how the row was read, if there is one.
-    pub remark: Option<String>,
-    /// Whether it is below the table and not a part of it.
-    pub is_footer: bool,
-}
-
-impl Row {
-    /// Returns a row without a remark.
-    pub fn of(line: u64, cells: Result<Cells, String>) -> Row {
-        Row {
-            line,
-            cells,
-            remark: None,
-            is_footer: false,
-        }
-    }
-}
 
 /// How a line is cut into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Detects the shape of a table of text from its beginning: the delimiter of cells, and the header.
 
 use super::cells::Cells;
-use super::rows::{Dialect, Row, Rows};
+use super::row::Row;
+use super::rows::{Dialect, Rows};
 use super::table::{Peeked, RowSource, is_blank};
 use crate::error::Error;
 use crate::import::value::cell::CellOutcome;

@@ -2,6 +2,7 @@
 
 use super::encoding::{Decoding, Encoding, Guess, guess_encoding};
 use super::foreign::find_foreign;
+use super::form::{FileFormat, Form};
 use super::json_lines::{JsonLines, collect_keys, is_json_lines};
 use super::rows::{Dialect, Rows};
 use super::shape::{
@@ -10,57 +11,19 @@ use super::shape::{
 use super::spread::{Spread, collect_keys as collect_spread_keys};
 use super::table::{RowSource, WithFooter};
 use super::unpack::{Packing, find_packing, unpack};
+use super::unreadable::unreadable;
 use super::workbook::read_workbook;
 use crate::error::Error;
 use crate::import::plan::options::{FileOptions, NO_QUOTE};
 use crate::import::plan::vocabulary::exact;
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-pub use super::unpack::find_part;
-
 /// How much of a file is examined to detect its form, in bytes.
 const SAMPLE: usize = 256 << 10;
-
-/// The format of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum FileFormat {
-    /// Text with a character between cells.
-    #[default]
-    Text,
-    /// A workbook of Excel.
-    Workbook,
-    /// JSON, one object per line.
-    JsonLines,
-}
-
-/// The form of a file, detected or given by options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Form {
-    /// The character encoding.
-    pub encoding: Encoding,
-    /// The character between cells, an ASCII character.
-    pub delimiter: u8,
-    /// The quote around cells.
-    pub quote: Option<u8>,
-    /// Whether its first row names the columns.
-    pub has_header: bool,
-    /// How many lines before the header or the first row are skipped.
-    #[serde(default)]
-    pub skipped_lines: u64,
-    /// Its format.
-    #[serde(default)]
-    pub format: FileFormat,
-    /// The file within an archive, or the sheet of a workbook.
-    #[serde(default)]
-    pub part: Option<String>,
-}
 
 /// Opens a file, and calls `work` with its rows and its form. `read_bytes` counts the bytes read so far.
 ///
@@ -132,11 +95,6 @@ fn read_plain<T>(
             work(&mut WithFooter::new(&mut rows), form)
         }
     })
-}
-
-/// Returns the error for a file that cannot be read.
-pub fn unreadable(error: io::Error) -> Error {
-    Error::invalid("file", format!("the file cannot be read: {error}"))
 }
 
 /// Reads the beginning of a file.

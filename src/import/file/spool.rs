@@ -1,6 +1,6 @@
 //! Spool directory: uploaded copies of files to import. Other files are read in place.
 
-use super::source::unreadable;
+use super::unreadable::unreadable;
 use crate::error::Error;
 use std::fs::{self, File};
 use std::hash::Hasher;

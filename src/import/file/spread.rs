@@ -1,7 +1,7 @@
 //! Spreads columns with JSON objects into a column for each key: `{"city": "Vilnius"}` becomes a column `custom.city`.
 
 use super::cells::Cells;
-use super::rows::Row;
+use super::row::Row;
 use super::table::{RowSource, column_names, fit_width};
 use crate::error::Error;
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! Rows of a file of any format: the names of columns, and the width of rows.
 
 use super::cells::Cells;
-use super::rows::Row;
+use super::row::Row;
 use crate::error::Error;
 use crate::text::normalize;
 use std::borrow::Cow;

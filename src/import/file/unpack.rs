@@ -1,6 +1,6 @@
 //! Opens a file and unpacks it, up to a maximum size.
 
-use super::source::unreadable;
+use super::unreadable::unreadable;
 use crate::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};

@@ -1,6 +1,6 @@
 //! Excel workbooks: reads the rows of one sheet, with typed values.
 
-use super::rows::Row;
+use super::row::Row;
 use super::table::RowSource;
 use crate::error::Error;
 use calamine::{Data, DataRef, DataType, Reader, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
@@ -52,7 +52,7 @@ fn not_read(error: &XlsxError) -> Error {
 
 /// Fails if the texts of a workbook would fill the memory: they are unpacked as a whole.
 fn check_size(file: &File) -> Result<(), Error> {
-    let again = file.try_clone().map_err(super::source::unreadable)?;
+    let again = file.try_clone().map_err(super::unreadable::unreadable)?;
     let Ok(mut archive) = zip::ZipArchive::new(again) else {
         return Ok(());
     };
@@ -82,7 +82,7 @@ fn find_sheet(workbook: &mut Xlsx<BufReader<File>>, wanted: Option<&str>) -> Res
         .collect();
     if let Some(wanted) = wanted {
         let names = workbook.sheet_names();
-        return super::source::find_part(&names, wanted).map(str::to_owned);
+        return super::unpack::find_part(&names, wanted).map(str::to_owned);
     }
     for name in &shown {
         let mut reader = match workbook.worksheet_cells_reader(name) {

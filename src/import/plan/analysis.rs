@@ -193,7 +193,7 @@ fn mend(
     name: &str,
     position: usize,
 ) -> Option<(Change, u64)> {
-    let is = |said: &str| super::decide::is_column(said, name, position);
+    let is = |said: &str| super::header::is_column(said, name, position);
     let options = decider.options;
     let is_said = |fit: Fit| match fit {
         Fit::DateFormat(_) => options.date_formats.iter().any(|(said, _)| is(said)),

@@ -1,15 +1,15 @@
 //! The target of one column, and how its cells are read. Both are decided before the first row is read, and stored, so
 //! that a resumed import reads the cells in the same way.
 
-use super::decide::is_column;
+use super::header::is_column;
 use super::options::{EventImport, SubscriberImport};
 use super::presets::{Preset, Recorded};
 use super::target::Target;
 use crate::import::file::table::is_own_export;
 use crate::import::value::Decimal;
-use crate::import::value::cell::CellFormat;
 use crate::import::value::date_format::DateFormat;
 use crate::import::value::dates::DateReader;
+use crate::import::value::format::CellFormat;
 use crate::import::value::numbers::NumberReader;
 use crate::rule::CustomType;
 use chrono_tz::Tz;

@@ -1,6 +1,6 @@
 //! Decides where each column of a file of events goes.
 
-use super::decide::is_column;
+use super::header::is_column;
 use super::mapping::{Columns, missing_column};
 use super::options::EventImport;
 use crate::error::{Error, InputCode, InputProblem};

@@ -89,6 +89,15 @@ pub fn has_any(words: &[String], phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| has_phrase(words, phrase))
 }
 
+/// Whether the name in an option means a column: by the column's name, or by its place as `#3`.
+pub fn is_column(said: &str, name: &str, position: usize) -> bool {
+    let said = said.trim();
+    said == name.trim()
+        || said
+            .strip_prefix('#')
+            .is_some_and(|number| number.parse() == Ok(position + 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,19 +2,20 @@
 
 use super::analysis::{Looked, kinds_to_ask};
 use super::column::{format_of, format_of_event, names_groups};
-use super::decide::is_column;
 use super::event_columns::kind_of_event;
+use super::header::is_column;
 use super::options::{EventImport, ImportOptions, SubscriberImport};
 use super::profile::{Profile, shortened};
 use super::target::Target;
 use crate::error::{Error, InputCode, InputProblem};
 use crate::import::file::cells::Cells;
+use crate::import::file::form::Form;
 use crate::import::file::reader::size;
-use crate::import::file::rows::Row;
+use crate::import::file::row::Row;
 use crate::import::file::shape::is_address;
-use crate::import::file::source::Form;
 use crate::import::file::table::{RowSource, column_names, fit_width};
-use crate::import::value::cell::{CellFormat, CellKind, CellValue};
+use crate::import::value::cell::{CellKind, CellValue};
+use crate::import::value::format::CellFormat;
 use crate::import::value::read_cell;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{SyncSender, sync_channel};

@@ -23,6 +23,7 @@ pub(in crate::import) mod profile;
 mod properties;
 pub(in crate::import) mod propose;
 pub(in crate::import) mod question;
+pub(in crate::import) mod settled;
 pub(in crate::import) mod status_words;
 pub(in crate::import) mod target;
 pub(in crate::import) mod vocabulary;
@@ -34,9 +35,10 @@ use self::event_analysis::analyze_events;
 use self::event_columns::{EventTarget, decide_event_columns, map_event_columns};
 use self::mapping::{Columns, make_fields};
 use self::options::{EventImport, ImportOptions, SubscriberImport};
+use self::settled::Settled;
 use self::target::Target;
+use super::file::form::Form;
 use super::file::reader::RowReader;
-use super::file::source::Form;
 use super::file::table::is_own_export;
 use super::job::{self, FileForm, Import, Made, MappedColumn};
 use super::write::event_row::EventReader;
@@ -51,7 +53,6 @@ use crate::error::{Error, InputCode, InputProblem};
 use crate::rule::join_first;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// What an import needs to read and write rows.
@@ -62,20 +63,6 @@ pub struct Plan {
     pub groups: Vec<Option<i64>>,
     /// The groups that single rows name, by the name.
     pub named_groups: HashMap<String, Option<i64>>,
-}
-
-/// The decisions about a file. They are stored with the import, so that a resumed import reads the file in the same
-/// way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Settled {
-    /// The plan of each column, in their order.
-    pub columns: Vec<StoredPlan>,
-    /// The values of `set`, each with the name of its target.
-    pub constants: Vec<(String, String)>,
-    /// The names of the groups that single rows name.
-    #[serde(default)]
-    pub groups: Vec<String>,
 }
 
 /// Decides how the analyzed file is imported, and stores the decisions with the import.

@@ -1,8 +1,9 @@
 //! The contents of a column over a whole file. In a column with few different values, each value is counted. In a
 //! column with many, every cell is read as each kind of value that it may be, and the readable cells are counted.
 
-use super::propose::is_key;
-use crate::import::value::cell::{BadCell, CellFormat, CellKind, CellOutcome, Fit};
+use crate::audience::custom_field::is_code;
+use crate::import::value::cell::{BadCell, CellKind, CellOutcome, Fit};
+use crate::import::value::format::CellFormat;
 use crate::import::value::{Decimal, decimal_proof, is_mark, read_cell};
 use std::collections::{BTreeMap, HashMap};
 
@@ -283,4 +284,12 @@ pub fn shortened(text: &str) -> String {
         .filter(|character| *character != '\0')
         .take(MAX_WORD / 4)
         .collect()
+}
+
+/// Whether a value is a code rather than a number.
+fn is_key(value: &str) -> bool {
+    let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
+    let has_zero =
+        || is_code(value) && value.as_bytes().get(1).is_some_and(u8::is_ascii_digit) && is_digits();
+    value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }

@@ -7,7 +7,6 @@ use super::question::{Change, QuestionKind};
 use super::status_words::{StatusWords, read_status};
 use super::target::Target;
 use super::vocabulary;
-use crate::audience::custom_field::is_code;
 use crate::import::value::cell::{CellKind, Fit};
 use crate::import::value::date_format::DateFormat;
 use crate::rule::{CustomType, Status};
@@ -108,14 +107,6 @@ pub fn type_of(profile: &Profile, name: &str) -> CustomType {
         () if !has_codes && is_good(CellKind::Instant) => CustomType::Datetime,
         () => CustomType::Text,
     }
-}
-
-/// Whether a value is a code rather than a number.
-pub fn is_key(value: &str) -> bool {
-    let is_digits = || value.bytes().all(|byte| byte.is_ascii_digit());
-    let has_zero =
-        || is_code(value) && value.as_bytes().get(1).is_some_and(u8::is_ascii_digit) && is_digits();
-    value.starts_with('+') || value.len() > 15 && is_digits() || has_zero()
 }
 
 /// Returns the field that a column looks like, or `custom:` with the type of a new field. Returns `None` if the column

@@ -1,6 +1,6 @@
 //! Finds the time of day and the zone in the tokens of a date-time.
 
-use super::moment::Token;
+use super::token::Token;
 use chrono::{FixedOffset, NaiveTime};
 use chrono_tz::Tz;
 

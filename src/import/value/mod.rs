@@ -10,6 +10,7 @@ mod clock;
 pub(in crate::import) mod date_format;
 pub(in crate::import) mod dates;
 mod email;
+pub(in crate::import) mod format;
 mod list;
 mod mojibake;
 mod moment;
@@ -17,6 +18,7 @@ mod months;
 mod number;
 pub(in crate::import) mod numbers;
 mod read;
+mod token;
 
 pub(in crate::import) use boolean::{find_boolean, is_mark};
 pub(in crate::import) use email::read_email;

@@ -3,9 +3,9 @@
 //! A form with one meaning is read. If the order of day and month is ambiguous, or the century is missing, the outcome
 //! says so, and the owner of the file has to choose.
 
-use super::bare::fold_word;
 use super::clock::{Zone, find_clock};
 use super::months::{find_month, is_weekday};
+use super::token::{Token, tokenize};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 /// The outcome of reading a date-time.
@@ -178,42 +178,6 @@ fn read_digits(text: &str) -> Reading {
     read.unwrap_or(Reading::Unknown)
 }
 
-/// A piece of a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Token {
-    /// Digits.
-    Number(String),
-    /// Letters, folded.
-    Word(String),
-    /// A blank, or several.
-    Blank,
-    /// Any other character.
-    Mark(char),
-}
-
-impl Token {
-    /// Returns the digits, or `None` for another token.
-    pub fn digits(&self) -> Option<&str> {
-        match self {
-            Token::Number(digits) => Some(digits),
-            _ => None,
-        }
-    }
-
-    /// Returns the word, or `None` for another token.
-    pub fn word(&self) -> Option<&str> {
-        match self {
-            Token::Word(word) => Some(word),
-            _ => None,
-        }
-    }
-
-    /// Whether the token is this mark.
-    pub fn is(&self, mark: char) -> bool {
-        *self == Token::Mark(mark)
-    }
-}
-
 /// Replaces characters in the forms of East Asia and of some programs with common ones.
 fn prepare(text: &str) -> String {
     // Go writes the reading of its monotonic clock after the time.
@@ -230,31 +194,6 @@ fn prepare(text: &str) -> String {
         }
     }
     prepared
-}
-
-fn tokenize(text: &str) -> Vec<Token> {
-    let folded = fold_word(text);
-    let mut tokens: Vec<Token> = Vec::new();
-    for character in folded.chars() {
-        match (tokens.last_mut(), character) {
-            (Some(Token::Number(digits)), character) if character.is_ascii_digit() => {
-                digits.push(character)
-            }
-            (_, character) if character.is_ascii_digit() => {
-                tokens.push(Token::Number(character.to_string()))
-            }
-            (Some(Token::Word(word)), character) if character.is_alphabetic() => {
-                word.push(character)
-            }
-            (_, character) if character.is_alphabetic() => {
-                tokens.push(Token::Word(character.to_string()))
-            }
-            (Some(Token::Blank), character) if character.is_whitespace() => {}
-            (_, character) if character.is_whitespace() => tokens.push(Token::Blank),
-            (_, character) => tokens.push(Token::Mark(character)),
-        }
-    }
-    tokens
 }
 
 /// Words between the parts of a day: "6 de mayo de 2023", "May 6th", "2023 m. gegužės 6 d.", "6 мая 2023 г.".

@@ -5,8 +5,9 @@
 
 use super::bare::{bare, is_cut_number, is_nothing, is_nothing_typed, is_spreadsheet_error};
 use super::boolean::find_boolean;
-use super::cell::{BadCell, CellFormat, CellKind, CellOutcome, CellValue};
+use super::cell::{BadCell, CellKind, CellOutcome, CellValue};
 use super::email::read_email;
+use super::format::CellFormat;
 use super::list::read_items;
 use super::mojibake::mend;
 use super::number::Decimal;

@@ -2,7 +2,8 @@
 
 use crate::import::plan::consent_words::{read_flag, read_word};
 use crate::import::plan::target::ConsentTarget;
-use crate::import::value::cell::{CellFormat, CellKind, CellOutcome, CellValue};
+use crate::import::value::cell::{CellKind, CellOutcome, CellValue};
+use crate::import::value::format::CellFormat;
 use crate::import::value::read_cell;
 use crate::rule::Status;
 use chrono::{DateTime, Utc};

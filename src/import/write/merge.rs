@@ -2,7 +2,7 @@
 
 use super::batch::Context;
 use super::copy::{CopyText, StagedPeople};
-use super::subscribers::{Merged, custom_json};
+use super::person::{Person, custom_json};
 use crate::audience::subscriber_column::COLUMNS;
 use crate::db::schema::subscribers;
 use crate::error::Error;
@@ -16,6 +16,18 @@ use diesel::sql_types::{BigInt, Timestamptz};
 struct Affected {
     #[diesel(sql_type = BigInt)]
     affected: i64,
+}
+
+/// An existing subscriber, with the row that changes them.
+pub struct Merged<'p> {
+    /// The row.
+    pub person: &'p Person,
+    /// The id of the subscriber.
+    pub id: i64,
+    /// The status to give, if it changes.
+    pub status: Option<Status>,
+    /// Whether the row subscribes a person who must not be sent e-mail. The status in the row is then ignored.
+    pub is_kept: bool,
 }
 
 /// Changes existing subscribers if a value differs, and stores their previous values. Returns how many changed, without

@@ -3,8 +3,9 @@
 use crate::audience::clean::{clean_birthday, clean_text};
 use crate::audience::custom_field::store_number;
 use crate::audience::subscriber_column::COLUMNS;
+use crate::error::Error;
 use crate::import::file::cells::Cells;
-use crate::import::file::rows::Row;
+use crate::import::file::row::Row;
 use crate::import::file::table::fit_width;
 use crate::import::plan::column::ColumnPlan;
 use crate::import::plan::status_words::read_status;
@@ -481,4 +482,12 @@ pub fn is_role(email: &str) -> bool {
     let local = email.split('@').next().unwrap_or_default();
     let local = local.split('+').next().unwrap_or_default();
     ROLES.contains(&local)
+}
+
+/// Returns the custom fields of a row, as they are stored.
+///
+/// # Errors
+/// [`Error::Internal`] if they cannot be written as JSON.
+pub fn custom_json(person: &Person) -> Result<String, Error> {
+    serde_json::to_string(&person.custom).map_err(|error| Error::Internal(error.to_string()))
 }

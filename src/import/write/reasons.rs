@@ -1,6 +1,6 @@
 //! Stores the reasons of a file why people opted out, bounced or complained, in the history of their status.
 
-use super::subscribers::Merged;
+use super::merge::Merged;
 use super::suppressed::Fresh;
 use crate::audience::status_change::Cause;
 use crate::db::schema::status_changes;

@@ -3,8 +3,8 @@
 
 use super::batch::{Context, Placed};
 use super::copy::{CopyText, NewPeople};
-use super::merge::merge;
-use super::person::{Person, is_raised, place_of};
+use super::merge::{Merged, merge};
+use super::person::{Person, custom_json, is_raised, place_of};
 use super::reasons::remember_reasons;
 use super::suppressed::{Fresh, cause, find_suppressed, fresh_status, remember_suppressed};
 use crate::audience::consent::lift_suppressions;
@@ -133,18 +133,6 @@ fn name_groups(placed: &mut Placed, fresh: &[Fresh<'_>], merged: &[Merged<'_>], 
                 .push(known.id);
         }
     }
-}
-
-/// An existing subscriber, with the row that changes them.
-pub struct Merged<'p> {
-    /// The row.
-    pub person: &'p Person,
-    /// The id of the subscriber.
-    pub id: i64,
-    /// The status to give, if it changes.
-    pub status: Option<Status>,
-    /// Whether the row subscribes a person who must not be sent e-mail. The status in the row is then ignored.
-    pub is_kept: bool,
 }
 
 fn nobody(person: &Person) -> RowProblem {
@@ -283,12 +271,4 @@ fn insert(
     }
     text.send(connection, subscribers::table, NewPeople)?;
     Ok(ids)
-}
-
-/// Returns the custom fields of a row, as they are stored.
-///
-/// # Errors
-/// [`Error::Internal`] if they cannot be written as JSON.
-pub fn custom_json(person: &Person) -> Result<String, Error> {
-    serde_json::to_string(&person.custom).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -10,7 +10,7 @@ mod decisions;
 use self::decisions::decided;
 use super::column::{names_groups, plain_format};
 use super::consent_words::{is_status_name, read_file_name, read_header, read_word};
-use super::header::{fold, is_made_up, words_of};
+use super::header::{fold, is_column, is_made_up, words_of};
 use super::mapping::missing_column;
 use super::options::{Others, SubscriberImport};
 use super::presets::{PRESETS, Preset, Recorded};
@@ -52,15 +52,6 @@ pub struct Decider<'a> {
     pub file_name: &'a str,
     /// The delimiter of cells, for the message about a file whose first line is not a header.
     pub delimiter: u8,
-}
-
-/// Whether the name in an option means a column: by the column's name, or by its place as `#3`.
-pub fn is_column(said: &str, name: &str, position: usize) -> bool {
-    let said = said.trim();
-    said == name.trim()
-        || said
-            .strip_prefix('#')
-            .is_some_and(|number| number.parse() == Ok(position + 1))
 }
 
 impl Decider<'_> {
