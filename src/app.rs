@@ -22,7 +22,7 @@ pub struct App {
     pub refresh: RefreshSettings,
     /// Wakes the scheduler when a segment waits for its refresh.
     pub pending: Arc<Notify>,
-    /// The newest refreshes, for subscriptions.
+    /// The newest refreshes and the last changes, for subscriptions.
     pub live: Arc<Live>,
     /// Wakes the follower of instant segments after a change.
     pub changed: Arc<Notify>,

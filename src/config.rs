@@ -120,7 +120,7 @@ pub struct ImportFlags {
     )]
     pub max_upload: u64,
 
-    /// How many days an import can be undone. Used at the first start (30 if absent); `rollcall settings set`
+    /// How many days an import or a bulk action can be undone. Used at the first start (30 if absent); `rollcall settings set`
     /// changes it later.
     #[arg(
         long,

@@ -44,7 +44,7 @@ pub enum Error {
     Unavailable(String),
     /// Newer scans of the same API key took the place of this one in the queue.
     #[error(
-        "more than {0} previews or other whole-audience requests of this key are waiting, so the oldest was refused; send fewer at once"
+        "more than {0} requests that read the whole audience, such as previews, were waiting for this client, so the oldest was refused; send fewer at once"
     )]
     TooManyScans(usize),
     /// Too many operations of the same kind are running. The text says which kind, and when to try again.
@@ -62,7 +62,7 @@ pub enum Error {
     TimedOut,
     /// A newer Rollcall has migrated the database.
     #[error(
-        "a newer Rollcall has migrated this database; upgrade this one (migrations unknown to it: {0})"
+        "a newer Rollcall has migrated this database: upgrade this program (it does not know the migrations {0})"
     )]
     NewerDatabase(String),
     /// A bug in Rollcall, or an unexpected answer of the database.

@@ -1,4 +1,4 @@
-//! The newest refreshes, polled once for all subscriptions of this server.
+//! The newest refreshes and the last changes, polled once for all subscriptions of this server.
 //!
 //! The hub in `server/loops/hub.rs` polls the database, and subscriptions listen. While there is no listener, the hub
 //! waits.
@@ -6,7 +6,7 @@
 use crate::past::Newest;
 use tokio::sync::{Notify, watch};
 
-/// The newest refreshes as of the last poll, with the signals between the hub and its listeners.
+/// The newest refreshes and the last changes as of the last poll, with the signals between the hub and its listeners.
 pub struct Live {
     newest: watch::Sender<Newest>,
     arrived: Notify,

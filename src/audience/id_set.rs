@@ -181,12 +181,12 @@ impl IdSet {
         let pages = request.fetch_each(
             &holders,
             |(_, key): &(i64, SubscriberKey)| key.clone(),
-            |stretches, from_end, limit| {
+            |ranges, from_end, limit| {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                let parts = stretches.iter().filter_map(|stretch| {
+                let parts = ranges.iter().filter_map(|range| {
                     Some(Part {
-                        stretch,
-                        set: set_of(&stretch.holder)?,
+                        range,
+                        set: set_of(&range.holder)?,
                         found: Vec::new(),
                     })
                 });
@@ -200,7 +200,7 @@ impl IdSet {
                     }
                 }
                 let rows = parts.into_iter().flat_map(|part| {
-                    let holder = part.stretch.holder;
+                    let holder = part.range.holder;
                     part.found.into_iter().map(move |row| (holder, row))
                 });
                 Ok(rows.collect())
@@ -215,7 +215,7 @@ impl IdSet {
 
 /// A range of one of several sets, and the members found in it.
 struct Part<'s, H> {
-    stretch: &'s KeyRange<H, SubscriberKey>,
+    range: &'s KeyRange<H, SubscriberKey>,
     set: &'s IdSet,
     found: Vec<(i64, SubscriberKey)>,
 }
@@ -247,7 +247,7 @@ impl<H> Part<'_, H> {
     }
 
     fn find_by_id(&mut self, from_end: bool, limit: usize) {
-        let (first, last) = subscriber::id_bounds(self.stretch);
+        let (first, last) = subscriber::id_bounds(self.range);
         let ids = self.set.list_between(first, last, from_end, limit);
         let rows = ids.into_iter().map(|id| (id, SubscriberKey::Id(id)));
         self.found = rows.collect();
@@ -256,8 +256,8 @@ impl<H> Part<'_, H> {
     /// Returns the addresses between which the range lies.
     fn bounds(&self) -> (&str, &str) {
         (
-            email_of(&self.stretch.after).unwrap_or_default(),
-            email_of(&self.stretch.before).unwrap_or(&BEYOND),
+            email_of(&self.range.after).unwrap_or_default(),
+            email_of(&self.range.before).unwrap_or(&BEYOND),
         )
     }
 }

@@ -270,7 +270,7 @@ pub fn find_segment_members(
         SubscriberOrder::Id => request.fetch_each(
             segment_ids,
             |id: &i64| SubscriberKey::Id(*id),
-            |stretches, from_end, limit| members_by_id(connection, stretches, from_end, limit),
+            |ranges, from_end, limit| members_by_id(connection, ranges, from_end, limit),
         ),
         SubscriberOrder::Email => {
             let mut pages = HashMap::new();
@@ -295,23 +295,23 @@ struct Search {
 /// Lists at most `limit` members of each segment by id: ascending, or descending from the end.
 fn members_by_id(
     connection: &mut PgConnection,
-    stretches: &[KeyRange<i64, SubscriberKey>],
+    ranges: &[KeyRange<i64, SubscriberKey>],
     from_end: bool,
     limit: i64,
 ) -> Result<Vec<(i64, i64)>, Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut searches: HashMap<i64, Search> = stretches
+    let mut searches: HashMap<i64, Search> = ranges
         .iter()
-        .map(|stretch| {
-            let (first, last) = subscriber::id_bounds(stretch);
+        .map(|range| {
+            let (first, last) = subscriber::id_bounds(range);
             let search = Search {
-                segment_id: stretch.holder,
+                segment_id: range.holder,
                 first,
                 last,
                 found: Vec::new(),
                 is_done: first > last,
             };
-            (stretch.holder, search)
+            (range.holder, search)
         })
         .collect();
     // A round reads some blocks of every segment that has not enough members yet.

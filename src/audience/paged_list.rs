@@ -88,18 +88,18 @@ impl PagedList<'_> {
         let pages = request.fetch_each(
             holders,
             |row: &Row| row.key.clone(),
-            |stretches, from_end, limit| {
+            |ranges, from_end, limit| {
                 // Lists with the same bounds are read together: a condition with a bound that may be missing could not
                 // use an index.
                 let mut alike: BTreeMap<(bool, bool), Vec<&KeyRange<i64, String>>> =
                     BTreeMap::new();
-                for stretch in stretches {
-                    let bounds = (stretch.after.is_some(), stretch.before.is_some());
-                    alike.entry(bounds).or_default().push(stretch);
+                for range in ranges {
+                    let bounds = (range.after.is_some(), range.before.is_some());
+                    alike.entry(bounds).or_default().push(range);
                 }
                 let mut rows = Vec::new();
-                for stretches in alike.values() {
-                    rows.extend(self.load(connection, stretches, from_end, limit)?);
+                for ranges in alike.values() {
+                    rows.extend(self.load(connection, ranges, from_end, limit)?);
                 }
                 Ok(rows.into_iter().map(|row| (row.holder, row)).collect())
             },
@@ -117,18 +117,18 @@ impl PagedList<'_> {
     fn load(
         &self,
         connection: &mut PgConnection,
-        stretches: &[&KeyRange<i64, String>],
+        ranges: &[&KeyRange<i64, String>],
         from_end: bool,
         limit: i64,
     ) -> Result<Vec<Row>, Error> {
-        if stretches.is_empty() {
+        if ranges.is_empty() {
             return Ok(Vec::new());
         }
         let (mut holders, mut after, mut before) = (Vec::new(), Vec::new(), Vec::new());
-        for stretch in stretches {
-            holders.push(stretch.holder);
-            after.push(stretch.after.clone());
-            before.push(stretch.before.clone());
+        for range in ranges {
+            holders.push(range.holder);
+            after.push(range.after.clone());
+            before.push(range.before.clone());
         }
         let sql = self.sql(
             after.iter().any(Option::is_some),

@@ -76,13 +76,13 @@ impl<K> PageRequest<K> {
     where
         K: Clone,
     {
-        let mut pages = self.fetch_each(&[()], key, |stretches, from_end, limit| {
+        let mut pages = self.fetch_each(&[()], key, |ranges, from_end, limit| {
             let mut rows = Vec::new();
-            for stretch in stretches {
+            for range in ranges {
                 let request = PageRequest {
                     size: 0,
-                    after: stretch.after.clone(),
-                    before: stretch.before.clone(),
+                    after: range.after.clone(),
+                    before: range.before.clone(),
                     from_end,
                 };
                 rows.extend(fetch(&request, limit)?.into_iter().map(|row| ((), row)));
@@ -92,7 +92,7 @@ impl<K> PageRequest<K> {
         Ok(pages.remove(&()).unwrap_or_default())
     }
 
-    /// Makes this page of the lists of several holders. `fetch` returns at most `limit` rows of each stretch, each with
+    /// Makes this page of the lists of several holders. `fetch` returns at most `limit` rows of each range, each with
     /// the holder: in the order of the list, or in reverse if its second argument is true. It is called three times at
     /// most, however many holders there are.
     ///
@@ -111,7 +111,7 @@ impl<K> PageRequest<K> {
         H: Copy + Eq + Hash,
         K: Clone,
     {
-        let stretches: Vec<KeyRange<H, K>> = holders
+        let ranges: Vec<KeyRange<H, K>> = holders
             .iter()
             .map(|holder| KeyRange {
                 holder: *holder,
@@ -123,7 +123,7 @@ impl<K> PageRequest<K> {
             .iter()
             .map(|holder| (*holder, Page::default()))
             .collect();
-        for (holder, row) in fetch(&stretches, self.from_end, self.limit())? {
+        for (holder, row) in fetch(&ranges, self.from_end, self.limit())? {
             if let Some(page) = pages.get_mut(&holder) {
                 page.rows.push(row);
             }

@@ -370,8 +370,9 @@ pub fn delete(
     })
 }
 
-/// Finds the segments whose rules use any of these things, each with what it uses, ordered by key. It also finds
-/// the kind of one thing combined with the name of another.
+/// Finds the segments whose rules use any of these things, each with what it uses, ordered by key.
+/// Kinds and names are compared separately, so the result may include segments that use a thing with the kind of one
+/// entry and the name of another.
 pub fn find_users(
     connection: &mut PgConnection,
     used: &[Dependency],

@@ -133,14 +133,14 @@ pub fn find_in_order(connection: &mut PgConnection, ids: &[i64]) -> Result<Vec<S
 }
 
 /// Returns the first and the last id that a range of a list by id can have.
-pub fn id_bounds<H>(stretch: &KeyRange<H, SubscriberKey>) -> (i64, i64) {
+pub fn id_bounds<H>(range: &KeyRange<H, SubscriberKey>) -> (i64, i64) {
     let id_of = |key: &Option<SubscriberKey>| match key {
         Some(SubscriberKey::Id(id)) => Some(*id),
         _ => None,
     };
     (
-        id_of(&stretch.after).map_or(0, |after| after.saturating_add(1).max(0)),
-        id_of(&stretch.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
+        id_of(&range.after).map_or(0, |after| after.saturating_add(1).max(0)),
+        id_of(&range.before).map_or(i64::MAX, |before| before.saturating_sub(1)),
     )
 }
 

@@ -21,7 +21,7 @@ const MOST: u32 = 1_000;
 /// How old an unfinished file must be to count as left behind by a killed process.
 const FORSAKEN: Duration = Duration::from_secs(2 * 86_400);
 
-/// For how many days, weeks and months the newest backup is kept.
+/// For how many days, weeks and months the newest backup of each is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     days: u32,

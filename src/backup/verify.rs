@@ -78,7 +78,7 @@ fn restore_and_count(
         let different = told.filter(|(table, number)| rows.get(*table) != Some(number));
         let different: Vec<&str> = different.map(|(table, _)| table.as_str()).collect();
         return Err(archive.unusable(format!(
-            "differs from its manifest: compare {}",
+            "differs from its manifest in: {}",
             match different.is_empty() {
                 true => "the list of tables and migrations".to_owned(),
                 false => different.join(", "),

@@ -1,6 +1,6 @@
 //! The changes of one block of subscribers, in one transaction with the checkpoint.
 
-use super::change::Change;
+use super::change::{Change, NamedGroup};
 use super::job::BulkAction;
 use super::setting::Columns;
 use crate::audience::block::list_bits;
@@ -30,8 +30,8 @@ pub(super) struct Done {
 /// cancellation was requested.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if another process has continued the action; [`Error::NotFound`] if the group was deleted;
-/// [`Error::Invalid`] if the field was deleted or has another type.
+/// [`Error::Unavailable`] if another process has continued the action; [`Error::Invalid`] if the group was deleted, or if
+/// the field was deleted or has another type.
 pub(super) fn change_block(
     connection: &mut PgConnection,
     action: &BulkAction,
@@ -42,8 +42,14 @@ pub(super) fn change_block(
     let ids = list_bits(block, members);
     connection.transaction(|connection| {
         let done = match change {
-            Change::AddToGroup(group) => add(connection, action, group.id, &ids)?,
-            Change::RemoveFromGroup(group) => remove(connection, action, group.id, &ids)?,
+            Change::AddToGroup(group) => {
+                lock_group(connection, group)?;
+                add(connection, action, group.id, &ids)?
+            }
+            Change::RemoveFromGroup(group) => {
+                lock_group(connection, group)?;
+                remove(connection, action, group.id, &ids)?
+            }
             Change::SetField(setting) => {
                 let columns = setting.columns(connection, action.moment())?;
                 Cause {
@@ -75,13 +81,24 @@ pub(super) fn change_block(
     })
 }
 
+fn lock_group(connection: &mut PgConnection, group: &NamedGroup) -> Result<(), Error> {
+    group::lock(connection, group.id).map_err(|error| match error {
+        Error::NotFound { .. } => {
+            let key = &group.key;
+            let message = format!("the group \"{key}\" was deleted while the bulk action ran");
+            Error::invalid("group", message)
+        }
+        error => error,
+    })?;
+    Ok(())
+}
+
 fn add(
     connection: &mut PgConnection,
     action: &BulkAction,
     group_id: i64,
     ids: &[i64],
 ) -> Result<Done, Error> {
-    group::lock(connection, group_id)?;
     Ok(diesel::sql_query(
         "WITH member AS MATERIALIZED ( \
              SELECT id FROM subscribers WHERE id = ANY($2) ORDER BY id FOR KEY SHARE \
@@ -107,7 +124,6 @@ fn remove(
     group_id: i64,
     ids: &[i64],
 ) -> Result<Done, Error> {
-    group::lock(connection, group_id)?;
     Ok(diesel::sql_query(
         "WITH member AS MATERIALIZED ( \
              SELECT id FROM subscribers WHERE id = ANY($2) ORDER BY id FOR KEY SHARE \

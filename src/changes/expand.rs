@@ -60,9 +60,9 @@ pub(super) struct Wanted<'k> {
 }
 
 impl Wanted<'_> {
-    /// Returns how many sides of a row are read together: one more than the page can take, and one that an earlier page
+    /// Returns how many lists of a row are read together: one more than the page can take, and one that an earlier page
     /// may have.
-    fn most_sides(&self) -> i64 {
+    fn most_lists(&self) -> i64 {
         i64::try_from(self.room.parts.saturating_add(2)).unwrap_or(i64::MAX)
     }
 }
@@ -105,7 +105,7 @@ impl SubscriberList {
         self.kind == ChangeKind::SegmentMembersLeft
     }
 
-    /// Returns the position in the row after a subscriber of this side.
+    /// Returns the position in the row after a subscriber of this list.
     fn place(&self, subscriber: i64) -> Within {
         Within {
             about: self.about.unwrap_or_default(),
@@ -114,7 +114,7 @@ impl SubscriberList {
         }
     }
 
-    /// Returns the id from which to continue after a place in the row, or `None` if the place is after this side.
+    /// Returns the id from which to continue after a place in the row, or `None` if the place is after this list.
     fn begin(&self, after: Option<Within>) -> Option<i64> {
         let Some(after) = after else {
             return Some(0);
@@ -122,7 +122,7 @@ impl SubscriberList {
         let here = self.place(after.subscriber);
         let order = match self.kind.is_of_segment() {
             true => (here.about, here.has_left).cmp(&(after.about, after.has_left)),
-            // A row of another kind has one side.
+            // A row of another kind has one list.
             false => Ordering::Equal,
         };
         match order {
@@ -159,7 +159,7 @@ fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool
     let Some(kind) = ChangeKind::parse(&row.kind).filter(|kind| wanted.kinds.contains(kind)) else {
         return Ok(true);
     };
-    let side = SubscriberList {
+    let list = SubscriberList {
         kind,
         at: row.at,
         about: row.about,
@@ -169,13 +169,13 @@ fn add_own(row: &Row, wanted: &Wanted<'_>, parts: &mut Vec<Part>) -> Result<bool
     if kind.has_people() {
         // At most the ids of one chunk.
         let ids = row.read_ids()?;
-        return add_people(side, ids.len(), wanted, parts, |from, limit| {
+        return add_people(list, ids.len(), wanted, parts, |from, limit| {
             Ok(list_from(&ids, from, limit))
         });
     }
     // A row whose content is not kept any more names nothing.
-    if side.about.is_some() && wanted.after.is_none() {
-        add_count(side, 0, wanted, parts);
+    if list.about.is_some() && wanted.after.is_none() {
+        add_count(list, 0, wanted, parts);
     }
     Ok(true)
 }
@@ -251,7 +251,7 @@ impl Changing {
         .bind::<Bool, _>(wanted.kinds.contains(&ChangeKind::SegmentMembersJoined))
         .bind::<Bool, _>(wanted.kinds.contains(&ChangeKind::SegmentMembersLeft))
         .bind::<Nullable<Array<BigInt>>, _>(wanted.segment_ids)
-        .bind::<BigInt, _>(wanted.most_sides())
+        .bind::<BigInt, _>(wanted.most_lists())
         .load(connection)?)
     }
 
@@ -263,7 +263,7 @@ impl Changing {
         wanted: &Wanted<'_>,
         parts: &mut Vec<Part>,
     ) -> Result<bool, Error> {
-        let sides = [
+        let lists = [
             (
                 ChangeKind::SegmentMembersJoined,
                 past::Direction::Joined,
@@ -276,14 +276,14 @@ impl Changing {
             ),
         ];
         let is_counted = self.is_fill && wanted.fills == Fills::Counts;
-        for (kind, direction, count) in sides {
+        for (kind, direction, count) in lists {
             if count == 0 || !wanted.kinds.contains(&kind) {
                 continue;
             }
             if wanted.room.left(parts) == 0 {
                 return Ok(false);
             }
-            let side = SubscriberList {
+            let list = SubscriberList {
                 kind,
                 at,
                 about: Some(self.segment_id),
@@ -292,11 +292,11 @@ impl Changing {
             };
             let number = usize::try_from(count).unwrap_or_default();
             if is_counted {
-                add_count(side, number, wanted, parts);
+                add_count(list, number, wanted, parts);
                 continue;
             }
             let of = (self.segment_id, refresh_id);
-            let is_whole = add_people(side, number, wanted, parts, |from, limit| {
+            let is_whole = add_people(list, number, wanted, parts, |from, limit| {
                 list_changed_in(connection, of, direction, from, limit)
             })?;
             if !is_whole {
@@ -329,13 +329,13 @@ fn add_followed(
         return Ok(true);
     };
     let is_wanted = |kind| wanted.kinds.contains(&kind);
-    let sides = [
+    let lists = [
         (is_wanted(ChangeKind::SegmentMembersJoined), true),
         (is_wanted(ChangeKind::SegmentMembersLeft), false),
     ];
-    let sides = sides.into_iter().filter(|(is_wanted, _)| *is_wanted);
-    let sides: Vec<bool> = sides.map(|(_, joined)| joined).collect();
-    let most = wanted.most_sides();
+    let lists = lists.into_iter().filter(|(is_wanted, _)| *is_wanted);
+    let lists: Vec<bool> = lists.map(|(_, joined)| joined).collect();
+    let most = wanted.most_lists();
     let rows: Vec<Followed> = statement(
         "SELECT segment_id, joined, max(changed_at) AS at, array_agg(subscriber_id ORDER BY subscriber_id) AS ids \
          FROM instant_changes WHERE id BETWEEN $1 AND $2 AND segment_id >= $3 AND joined = ANY ($4) \
@@ -345,13 +345,13 @@ fn add_followed(
     .bind::<BigInt, _>(first)
     .bind::<BigInt, _>(last)
     .bind::<BigInt, _>(wanted.after.map_or(0, |after| after.about))
-    .bind::<Array<Bool>, _>(sides)
+    .bind::<Array<Bool>, _>(lists)
     .bind::<BigInt, _>(most)
     .bind::<Nullable<Array<BigInt>>, _>(wanted.segment_ids)
     .load(connection)?;
     let is_cut = i64::try_from(rows.len()).is_ok_and(|number| number >= most);
     for row in rows {
-        let side = SubscriberList {
+        let list = SubscriberList {
             kind: match row.joined {
                 true => ChangeKind::SegmentMembersJoined,
                 false => ChangeKind::SegmentMembersLeft,
@@ -362,63 +362,63 @@ fn add_followed(
             is_fill: false,
         };
         // The ids are few: the follower writes at most some thousand subscribers together.
-        let is_whole = add_people(side, row.ids.len(), wanted, parts, |from, limit| {
+        let is_whole = add_people(list, row.ids.len(), wanted, parts, |from, limit| {
             Ok(list_from(&row.ids, from, limit))
         })?;
         if !is_whole {
             return Ok(false);
         }
     }
-    // The next page has the sides after these.
+    // The next page has the lists after these.
     Ok(!is_cut)
 }
 
-/// Adds the subscribers of a side in parts, after those that an earlier page has. Returns whether all of them fit in
-/// the page. `list` lists subscribers of the side from an id, up to a limit. There are `number` of them in all.
+/// Adds the subscribers of a list in parts, after those that an earlier page has. Returns whether all of them fit in
+/// the page. `read` lists them from an id, up to a limit. There are `number` of them in all.
 fn add_people(
-    side: SubscriberList,
+    list: SubscriberList,
     number: usize,
     wanted: &Wanted<'_>,
     parts: &mut Vec<Part>,
-    list: impl FnOnce(i64, usize) -> Result<Vec<i64>, Error>,
+    read: impl FnOnce(i64, usize) -> Result<Vec<i64>, Error>,
 ) -> Result<bool, Error> {
-    let Some(from) = side.begin(wanted.after) else {
+    let Some(from) = list.begin(wanted.after) else {
         return Ok(true);
     };
     let room = wanted.room.left(parts).saturating_mul(PEOPLE);
     // One more than the page can take, to know whether these are all.
-    let mut ids = list(from, room.saturating_add(1))?;
+    let mut ids = read(from, room.saturating_add(1))?;
     let is_whole = ids.len() <= room;
     ids.truncate(room);
     let last = ids.len().div_ceil(PEOPLE);
     for (place, some) in (1..).zip(ids.chunks(PEOPLE)) {
         parts.push(Part {
-            kind: side.kind,
-            at: side.at,
-            about: side.about,
-            refresh_id: side.refresh_id,
-            is_fill: side.is_fill,
+            kind: list.kind,
+            at: list.at,
+            about: list.about,
+            refresh_id: list.refresh_id,
+            is_fill: list.is_fill,
             ids: some.to_vec(),
             number,
             is_last: is_whole && place == last,
-            within: side.place(some.last().copied().unwrap_or_default()),
+            within: list.place(some.last().copied().unwrap_or_default()),
         });
     }
     Ok(is_whole)
 }
 
 /// Adds one part without subscribers, unless an earlier page has it.
-fn add_count(side: SubscriberList, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
-    let within = side.place(i64::MAX);
+fn add_count(list: SubscriberList, number: usize, wanted: &Wanted<'_>, parts: &mut Vec<Part>) {
+    let within = list.place(i64::MAX);
     if wanted.after.is_some_and(|after| within <= after) {
         return;
     }
     parts.push(Part {
-        kind: side.kind,
-        at: side.at,
-        about: side.about,
-        refresh_id: side.refresh_id,
-        is_fill: side.is_fill,
+        kind: list.kind,
+        at: list.at,
+        about: list.about,
+        refresh_id: list.refresh_id,
+        is_fill: list.is_fill,
         ids: Vec::new(),
         number,
         is_last: true,

@@ -22,7 +22,7 @@ pub struct Position {
     pub within: Option<Within>,
 }
 
-/// The last subscriber of a row that was read. Rows that represent members of segments list subscribers by segment,
+/// The subscriber that was read last in a row that was read in part. Rows that represent members of segments list subscribers by segment,
 /// joins before leaves, and then by id. Other rows list them by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within {

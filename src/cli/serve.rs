@@ -157,7 +157,7 @@ pub fn serve(
         println!("GraphQL   http://{address}{base_path}/graphql");
         if graphiql::kind() == graphiql::PagesKind::Fallback {
             println!(
-                "          (without the console and with a simple explorer: npm was missing when this program was built)"
+                "          (without the console and with a simple explorer: npm was missing or failed when this program was built)"
             );
         }
         println!("Ctrl-C stops the server.");

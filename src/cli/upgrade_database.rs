@@ -69,7 +69,7 @@ pub fn run(settings: &DatabaseSettings, arguments: &Arguments) -> anyhow::Result
         Upgrade::Done { from, to, old } => {
             say(&format!("moved the cluster from PostgreSQL {from} to {to}"));
             say(&format!(
-                "the old cluster is {} until the new one was started",
+                "the old cluster is kept in {} until the new one has started once",
                 old.display()
             ));
         }

@@ -88,7 +88,7 @@ type TooSlow = HashMap<i64, Problem>;
 
 /// The rules that are followed.
 struct Rules {
-    sight: RuleState,
+    state: RuleState,
     /// The rules of the instant segments and of all segments that they use.
     rules: Vec<SegmentRule>,
 }
@@ -107,7 +107,7 @@ struct RuleState {
 
 /// The evaluated members of the instant segments, among some subscribers.
 struct Evaluation {
-    sight: RuleState,
+    state: RuleState,
     moment: Moment,
     touched: Touched,
     /// One bit per subscriber, by segment.
@@ -239,10 +239,10 @@ impl Follower {
             now,
             ..settings.moment(connection)?
         };
-        let sight = RuleState::take(connection)?;
-        let rules = match self.rules.take().filter(|known| known.sight == sight) {
+        let state = RuleState::take(connection)?;
+        let rules = match self.rules.take().filter(|known| known.state == state) {
             Some(known) => known,
-            None => Rules::load(connection, &sight)?,
+            None => Rules::load(connection, &state)?,
         };
         let budget = settings.rule_budget;
         let evaluated = rules.evaluate(connection, &touched.subscriber_ids, &moment, budget)?;
@@ -252,7 +252,7 @@ impl Follower {
         })?;
         self.rules = Some(rules);
         Ok(Some(Evaluation {
-            sight,
+            state,
             moment,
             touched,
             members,
@@ -293,9 +293,9 @@ impl RuleState {
 }
 
 impl Rules {
-    fn load(connection: &mut PgConnection, sight: &RuleState) -> Result<Rules, Error> {
+    fn load(connection: &mut PgConnection, state: &RuleState) -> Result<Rules, Error> {
         let catalogue = load_catalogue(connection)?;
-        let asked = Vec::from_iter(catalogue.list_asked(sight.filled.iter().copied()));
+        let asked = Vec::from_iter(catalogue.list_asked(state.filled.iter().copied()));
         let mut rules = load_rules(connection, &catalogue, Some(&asked))?;
         let last = find_last_refreshes(connection, &asked)?;
         for segment in &mut rules {
@@ -309,7 +309,7 @@ impl Rules {
             }
         }
         Ok(Rules {
-            sight: sight.clone(),
+            state: state.clone(),
             rules,
         })
     }
@@ -323,7 +323,7 @@ impl Rules {
         moment: &Moment,
         budget: Duration,
     ) -> Result<Result<Members, TooSlow>, Error> {
-        if self.sight.filled.is_empty() {
+        if self.state.filled.is_empty() {
             return Ok(Ok(BTreeMap::new()));
         }
         let plan = Plan::new(plannable(&self.rules), moment);
@@ -350,7 +350,7 @@ impl Rules {
         }
         let mut members = BTreeMap::new();
         combine(&plan, &leaves, &chunk, |tree, mut nodes| {
-            if self.sight.filled.binary_search(&ids[tree]).is_ok() {
+            if self.state.filled.binary_search(&ids[tree]).is_ok() {
                 members.insert(ids[tree], nodes.swap_remove(0));
             }
         });
@@ -362,7 +362,7 @@ impl Rules {
 fn write(connection: &mut PgConnection, evaluation: &Evaluation) -> Result<Step, Error> {
     // Under the lock: the stored members are read and written here, and a deletion must not come between.
     lock_for_refresh(connection)?;
-    if RuleState::take(connection)? != evaluation.sight {
+    if RuleState::take(connection)? != evaluation.state {
         return Ok(Step::Outdated);
     }
     let touched = &evaluation.touched;

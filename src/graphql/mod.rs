@@ -12,6 +12,7 @@ pub use engine::api::{
 };
 pub use engine::code::{ErrorCode, code_of};
 pub use engine::document::{AllowedDocuments, AllowedDocumentsError, Limits, Refusal};
+pub use engine::error::describe_missing;
 pub use engine::id::{IdKind, to_global};
 pub use types::import::{parse_import_id, upload_url};
 

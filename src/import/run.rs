@@ -41,7 +41,8 @@ const WRITERS: usize = 2;
 /// another import is running: imports run one at a time.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the file cannot be used; the import has failed then, and the rows stored before are kept.
+/// [`Error::NotFound`]; [`Error::Invalid`] if the import is not ready, or if the file cannot be used: the import has then
+/// failed, and the rows stored before are kept.
 /// After errors of the database the import can be resumed.
 pub fn try_run(
     db: &Db,

@@ -34,7 +34,7 @@ pub enum Direction {
 pub fn list_changed_in(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
-    side: Direction,
+    direction: Direction,
     from: i64,
     limit: usize,
 ) -> Result<Vec<i64>, Error> {
@@ -44,11 +44,13 @@ pub fn list_changed_in(
     }
     let first = find_first_fill(connection, &[segment_id])?;
     let is_first_fill = first.get(&segment_id) == Some(&refresh_id);
-    match (is_first_fill, side) {
+    match (is_first_fill, direction) {
         (true, Direction::Joined) => list_filled(connection, segment_id, refresh_id, from, limit),
         // Before its first fill the segment was empty.
         (true, Direction::Left) => Ok(Vec::new()),
-        (false, side) => list_changed(connection, (segment_id, refresh_id), side, from, limit),
+        (false, direction) => {
+            list_changed(connection, (segment_id, refresh_id), direction, from, limit)
+        }
     }
 }
 
@@ -82,7 +84,7 @@ fn list_filled(
 fn list_changed(
     connection: &mut PgConnection,
     (segment_id, refresh_id): (i64, i64),
-    side: Direction,
+    direction: Direction,
     from: i64,
     limit: usize,
 ) -> Result<Vec<i64>, Error> {
@@ -110,8 +112,9 @@ fn list_changed(
                 break;
             }
             let ids = ids_of(chunk, &changed)?.filter(|id| *id >= from);
-            let of_side = ids.filter(|id| members.contains(*id) == (side == Direction::Joined));
-            found.extend(of_side.take(limit - found.len()));
+            let in_direction =
+                ids.filter(|id| members.contains(*id) == (direction == Direction::Joined));
+            found.extend(in_direction.take(limit - found.len()));
         }
     }
     Ok(found)

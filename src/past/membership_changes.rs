@@ -1,5 +1,5 @@
-//! Changes are membership changes: when a subscriber joined segments and left them, assembled from the changes in
-//! refreshes and between them.
+//! Membership changes: when a subscriber joined segments and left them, assembled from the changes in refreshes and
+//! between them.
 
 use super::as_of::find_first_fill;
 use super::snapshot::in_snapshot;
@@ -29,7 +29,7 @@ pub struct MembershipChange {
     pub joined: bool,
 }
 
-/// Changes by subscriber.
+/// Membership changes by subscriber.
 pub type ChangesBySubscriber = HashMap<i64, Vec<MembershipChange>>;
 
 /// Lists when each of these subscribers joined segments and left them, newest first.

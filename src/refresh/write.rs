@@ -310,8 +310,8 @@ impl BlockWriter {
     }
 }
 
-/// Finds the subscribers deleted since the refresh before this one, ascending. First erases the subscribers whom plain
-/// SQL deleted from all segments, because the snapshot may show them as members.
+/// Finds the subscribers deleted since the refresh before this one, ascending. First removes from all segments the
+/// subscribers whom plain SQL deleted, because the snapshot may show them as members.
 fn find_deleted(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<i64>, Error> {
     let noted = subscriber_deletions::table.filter(subscriber_deletions::refresh_id.is_null());
     let noted: Vec<i64> = noted

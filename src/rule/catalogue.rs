@@ -43,14 +43,14 @@ impl Catalogue {
         let mut waiting = VecDeque::from([from]);
         while let Some(key) = waiting.pop_front() {
             if key == to {
-                let mut way = vec![to.to_owned()];
+                let mut path = vec![to.to_owned()];
                 let mut place = to;
                 while let Some(before) = came_from.get(place).filter(|_| place != from) {
-                    way.push((*before).to_owned());
+                    path.push((*before).to_owned());
                     place = before;
                 }
-                way.reverse();
-                return Some(way);
+                path.reverse();
+                return Some(path);
             }
             for next in self.segments.get(key).map_or(&[][..], |known| &known.uses) {
                 if next != from && !came_from.contains_key(next.as_str()) {

@@ -344,12 +344,12 @@ fn membership_key(node_name: &str, quantifier: Quantifier) -> &'static str {
 }
 
 /// Formats a path of segment keys. A long path is cut to its beginning and its end.
-fn describe_path(way: &[String]) -> String {
+fn describe_path(path: &[String]) -> String {
     const END: usize = 5;
-    if way.len() <= 2 * END {
-        return way.join(" -> ");
+    if path.len() <= 2 * END {
+        return path.join(" -> ");
     }
-    let (beginning, end) = (&way[..END], &way[way.len() - END..]);
+    let (beginning, end) = (&path[..END], &path[path.len() - END..]);
     format!("{} -> … -> {}", beginning.join(" -> "), end.join(" -> "))
 }
 

@@ -27,8 +27,9 @@ const OUTSIDE: &str = "expected a moment from 0001-01-01T00:00:00Z to 9999-12-31
 pub enum Refusal {
     /// The text has another form.
     Malformed,
-    /// The text has the form, but the date-time or day does not exist or is not supported. The message says what was expected and found.
-    Outside(String),
+    /// The text has the form, but the date-time or day does not exist or is not supported. The message says what was
+    /// expected and found.
+    Unsupported(String),
 }
 
 impl Refusal {
@@ -36,7 +37,7 @@ impl Refusal {
     pub fn explain(self, expected: &str, found: &str) -> String {
         match self {
             Refusal::Malformed => format!("expected {expected}, found \"{}\"", shorten(found)),
-            Refusal::Outside(message) => message,
+            Refusal::Unsupported(message) => message,
         }
     }
 }
@@ -113,16 +114,20 @@ pub fn parse_day(text: &str) -> Result<NaiveDate, String> {
 /// Fails with the reason why the text is refused.
 pub fn read_instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
     match DateTime::parse_from_rfc3339(text) {
-        Ok(instant) => check_moment(instant.to_utc()).map_err(Refusal::Outside),
+        Ok(instant) => check_moment(instant.to_utc()).map_err(Refusal::Unsupported),
         // RFC 3339 has four digits for a year. A date-time with more digits or with a sign counts as outside the range.
         Err(_) => {
             let signed = format!("+{}", text.trim_start_matches(['+', '-']));
             match signed.parse::<DateTime<Utc>>() {
                 Ok(instant) if text.starts_with(['+', '-']) || instant.year() > 9999 => {
                     let found = shorten(text);
-                    Err(Refusal::Outside(format!("{OUTSIDE}, found \"{found}\"")))
+                    Err(Refusal::Unsupported(format!(
+                        "{OUTSIDE}, found \"{found}\""
+                    )))
                 }
-                _ => Err(find_impossible_day(text).unwrap_or(Refusal::Malformed)),
+                _ => Err(find_impossible_day(text)
+                    .filter(|_| text.len() > 10)
+                    .unwrap_or(Refusal::Malformed)),
             }
         }
     }
@@ -152,7 +157,7 @@ fn find_impossible_day(text: &str) -> Option<Refusal> {
         }
     };
     let found = shorten(text);
-    Some(Refusal::Outside(format!(
+    Some(Refusal::Unsupported(format!(
         "expected a day of the calendar ({reason}), found \"{found}\""
     )))
 }
@@ -163,7 +168,7 @@ fn find_impossible_day(text: &str) -> Option<Refusal> {
 /// Fails with the reason why the text is refused.
 pub fn read_day(text: &str) -> Result<NaiveDate, Refusal> {
     match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        Ok(day) if day.year() < 1 || day.year() > 9999 => Err(Refusal::Outside(format!(
+        Ok(day) if day.year() < 1 || day.year() > 9999 => Err(Refusal::Unsupported(format!(
             "expected a day from 0001-01-01 to 9999-12-31, found \"{}\"",
             shorten(text)
         ))),
@@ -242,6 +247,8 @@ mod tests {
             let expected = format!("expected a day of the calendar ({reason}), found \"{text}\"");
             assert_eq!(message, expected);
         }
+        let refused = parse_instant("2026-02-30").expect_err("a day");
+        assert!(refused.starts_with("expected a time"), "{refused}");
         for text in ["1997-02-3O", "1997-2-30", "2026-02-28 ", "ü026-02-30"] {
             assert_eq!(read_day(text), Err(Refusal::Malformed), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Which ids a chunk has.
+//! The range of ids of a chunk.
 
 use crate::audience::block::{BLOCK_IDS, CHUNK_IDS};
 

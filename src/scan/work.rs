@@ -1,4 +1,4 @@
-//! What an evaluation goes by: its moment, and what measures and stops it.
+//! The context of an evaluation: its moment, and what measures and stops it.
 
 use super::budget::{Spending, Stopwatch};
 use super::meter::Meter;

@@ -71,7 +71,7 @@ pub enum ServeError {
     #[error("the database cannot be asked how many connections it has: {0}")]
     Database(Error),
     /// The API keys cannot be loaded.
-    #[error("the API keys cannot be looked up: {0}")]
+    #[error("the API keys cannot be loaded: {0}")]
     Keys(Error),
     /// The port is in use or may not be used.
     #[error("cannot listen on {address}: {cause}; {}", advice(cause))]

@@ -87,7 +87,7 @@ impl Delivery {
     /// endpoints have waited long enough.
     pub fn deliver(&self, claim: Claim) -> Result<DeliveryOutcome, Error> {
         let mut reader = Reader::new(self.settings.base_path.clone());
-        let mut turn = DeliveryOutcome::More;
+        let mut outcome = DeliveryOutcome::More;
         for _ in 0..AT_A_TURN {
             if self.settings.is_stopping.load(Ordering::Relaxed) {
                 break;
@@ -97,13 +97,13 @@ impl Delivery {
                 // The endpoint receives none of the changes that were read, and there are more.
                 Err(DeliveryOutcome::More) => continue,
                 Err(nothing) => {
-                    turn = nothing;
+                    outcome = nothing;
                     break;
                 }
             };
             let (sent, at) = self.send(&ready);
-            turn = self.record(&ready, &sent, at)?;
-            if turn != DeliveryOutcome::More {
+            outcome = self.record(&ready, &sent, at)?;
+            if outcome != DeliveryOutcome::More {
                 break;
             }
             reader.advance(&ready.after.0);
@@ -111,7 +111,7 @@ impl Delivery {
         let now = self.clock.now();
         self.db
             .run_here(|connection| claim.release(connection, now))?;
-        Ok(turn)
+        Ok(outcome)
     }
 
     /// Reads the next message of an endpoint, or returns why there is no message. [`DeliveryOutcome::More`] means that the

@@ -141,8 +141,8 @@ pub struct SubscriberArguments {
     #[arg(long, value_name = "PROGRAM", value_parser = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>())]
     from: Option<String>,
 
-    /// A value for every row without a value of its own: FIELD=VALUE, such as status=unsubscribed. May be given several
-    /// times.
+    /// A value for every row without a value of its own: FIELD=VALUE, such as status=unsubscribed. Of two statuses the
+    /// stricter counts. May be given several times.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = parse_set)]
     set: Vec<(String, String)>,
 

@@ -40,7 +40,7 @@ pub fn page(
     } else if let Some(preset) = &analysis.recognised {
         lines.push(format!("looks like an export of {preset}"));
     }
-    lines.extend(columns(analysis));
+    lines.extend(columns(analysis, kind));
     lines.extend(questions(analysis));
     lines.extend(ending(analysis, command, kind));
     lines
@@ -99,7 +99,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-fn columns(analysis: &Analysis) -> Vec<String> {
+fn columns(analysis: &Analysis, kind: ImportKind) -> Vec<String> {
     let asked = |place: usize| {
         analysis
             .questions
@@ -127,7 +127,7 @@ fn columns(analysis: &Analysis) -> Vec<String> {
     let width = width.max().unwrap_or_default().min(NAME);
     let mut lines: Vec<String> = Vec::new();
     for (place, column) in &shown {
-        lines.extend(column_lines(column, asked(*place), width));
+        lines.extend(column_lines(column, asked(*place), width, kind));
     }
     let hidden = analysis.columns.len() - shown.len();
     if hidden > 0 {
@@ -146,7 +146,12 @@ fn columns(analysis: &Analysis) -> Vec<String> {
     lines
 }
 
-fn column_lines(column: &ColumnAnalysis, is_open: bool, width: usize) -> Vec<String> {
+fn column_lines(
+    column: &ColumnAnalysis,
+    is_open: bool,
+    width: usize,
+    kind: ImportKind,
+) -> Vec<String> {
     let name = padded(&harmless(&column.name), width);
     let samples = column.samples.join(", ");
     let mut lines = Vec::new();
@@ -164,8 +169,12 @@ fn column_lines(column: &ColumnAnalysis, is_open: bool, width: usize) -> Vec<Str
     });
     if column.unread > 0 && !is_open {
         let mut text = format!(
-            "    {} cannot be read and will be left out",
-            count(column.unread, "cell")
+            "    {} cannot be read and {}",
+            count(column.unread, "cell"),
+            match kind {
+                ImportKind::Subscribers => "will be left out",
+                ImportKind::Events => "will be refused with the row",
+            }
         );
         for (place, (value, count)) in column.unread_values.iter().take(WORDS).enumerate() {
             let before = if place == 0 { ": " } else { ", " };

@@ -149,7 +149,7 @@ pub fn upgrade(
 }
 
 /// Completes an upgrade when the new cluster's server is ready for the first time. Collects the statistics that
-/// `pg_upgrade` leaves behind, without which the planner chooses badly, and removes the old cluster.
+/// `pg_upgrade` does not carry over, without which the planner chooses badly, and removes the old cluster.
 pub(super) fn finish(
     home: &Home,
     binaries: &Binaries,

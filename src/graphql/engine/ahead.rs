@@ -10,7 +10,7 @@ use async_graphql::{Context, Lookahead};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The values of the objects of a list by id, if the query selects them. If they could not be read, this holds the
+/// Values for all objects of a list, by object id; empty if the query does not select them. If they could not be read, this holds the
 /// error, and the field fails for each object.
 pub struct Loaded<V>(Option<async_graphql::Result<HashMap<i64, V>>>);
 

@@ -49,9 +49,9 @@ pub enum UserErrorCode {
     Empty,
     /// The rule names a node that does not exist.
     UnknownNode,
-    /// The rule has a key that its node does not have.
+    /// The rule has a key that its node does not support.
     UnknownKey,
-    /// The rule uses a test that its node does not have.
+    /// The rule uses a test that its condition does not support.
     UnknownTest,
     /// The rule names a field that does not exist.
     UnknownField,
@@ -185,7 +185,7 @@ pub fn split<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec
 
 /// Returns the message about an object that does not exist. Clients know objects by their global ids, not by the numbers
 /// that the database has.
-fn describe_missing(what: &'static str, name: &str) -> String {
+pub fn describe_missing(what: &'static str, name: &str) -> String {
     let Ok(number) = name.parse::<i64>() else {
         return format!("no {what} {name} exists");
     };

@@ -69,7 +69,13 @@ fn join_group(
     members: &Members,
     context: &Context,
 ) -> Result<u64, Error> {
-    group::lock(connection, group)?;
+    group::lock(connection, group).map_err(|error| match error {
+        Error::NotFound { .. } => {
+            let message = "a group that the import adds people to was deleted while the import ran";
+            Error::invalid("group", message)
+        }
+        error => error,
+    })?;
     let mut added = join_known(connection, group, &members.known, context)?;
     join_new(connection, group, &members.new, context)?;
     added.extend(&members.new);

@@ -59,7 +59,8 @@ impl Parser {
         }))
     }
 
-    /// Reads a window that is an object of its own.
+    /// Reads a window of time from an object with one key, such as `inTheLast`. Reports a problem and returns `None` if
+    /// there is one.
     pub(super) fn parse_window(&mut self, value: &Value, path: &str) -> Option<TimeWindow> {
         let what = "a window of time";
         let (name, value) = self.single_entry(value, path, what, &WINDOWS)?;

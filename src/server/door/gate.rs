@@ -17,7 +17,7 @@ pub struct Gate {
     pub keys: Arc<Keys>,
     /// The rate limits of clients.
     pub limiter: Limiter,
-    /// The sockets that are open.
+    /// The permits of open sockets.
     pub permits: Arc<ConnectionPermits>,
     /// The running uploads.
     pub uploads: Uploads,

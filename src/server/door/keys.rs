@@ -264,7 +264,7 @@ impl Keys {
     /// # Errors
     /// [`Refusal::Unavailable`] if the load does not end in time.
     pub async fn load_now(&self) -> Result<(), Refusal> {
-        self.wait_for_look(Instant::now(), PATIENCE).await
+        self.wait_for_load(Instant::now(), PATIENCE).await
     }
 
     /// Returns whether an admitted client would be admitted again.
@@ -318,15 +318,15 @@ impl Keys {
         }
         let wanted = Instant::now() - RECENT;
         if age > STALE {
-            return self.wait_for_look(wanted, PATIENCE).await;
+            return self.wait_for_load(wanted, PATIENCE).await;
         }
         // If no load ends in time, the last one is used.
-        let _ = self.wait_for_look(wanted, BRIEF).await;
+        let _ = self.wait_for_load(wanted, BRIEF).await;
         Ok(())
     }
 
     /// Requests a load, and waits for one that began at `wanted` or later.
-    async fn wait_for_look(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
+    async fn wait_for_load(&self, wanted: Instant, patience: Duration) -> Result<(), Refusal> {
         let mut listener = self.seen.subscribe();
         self.asked.notify_one();
         let loaded = listener.wait_for(|seen| seen.at >= wanted);
@@ -367,7 +367,7 @@ pub async fn run(app: App, keys: Arc<Keys>) {
             () = app.keys_changed.notified() => {}
         }
         if let Err(error) = keys.load(&app).await {
-            tracing::warn!(%error, "the API keys cannot be loaded up");
+            tracing::warn!(%error, "cannot load the API keys; retrying");
         }
         sleep(PAUSE).await;
     }

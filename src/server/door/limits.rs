@@ -117,7 +117,7 @@ pub struct ConnectionPermit {
 }
 
 impl ConnectionPermits {
-    /// Returns a counter without sockets that allows at most this many.
+    /// Returns permits for `per_server` connections, at most `per_client` of them for one client. None is taken.
     pub fn new(per_server: usize, per_client: usize) -> Arc<ConnectionPermits> {
         Arc::new(ConnectionPermits {
             per_server,
@@ -251,16 +251,16 @@ mod tests {
     }
 
     #[test]
-    fn seats_are_counted_for_the_server_and_for_each_client() {
+    fn sockets_are_counted_for_the_server_and_for_each_client() {
         let permits = ConnectionPermits::new(3, 2);
         let take = |client| permits.take(client, "websocket");
-        let first = take(PEER).expect("a seat");
-        let second = take(PEER).expect("a seat");
+        let first = take(PEER).expect("a permit");
+        let second = take(PEER).expect("a permit");
         assert_eq!(take(PEER).err(), Some(Full::Client));
-        let third = take(Client::Key(1)).expect("a seat");
+        let third = take(Client::Key(1)).expect("a permit");
         assert_eq!(take(Client::Key(2)).err(), Some(Full::Server));
         drop(second);
-        let mut again = take(Client::Key(1)).expect("a seat");
+        let mut again = take(Client::Key(1)).expect("a permit");
         assert_eq!(again.move_to(PEER), Ok(()));
         assert_eq!(again.move_to(PEER), Ok(()), "it is there already");
         let mut third = third;

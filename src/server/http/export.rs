@@ -233,8 +233,8 @@ async fn audit(
         let message = forbidden(request.path(), Scope::Admin);
         return refuse(StatusCode::FORBIDDEN, ErrorCode::Forbidden, &message);
     }
-    let (from, to) = match read_stretch(request.query_string()) {
-        Ok(stretch) => stretch,
+    let (from, to) = match read_period(request.query_string()) {
+        Ok(period) => period,
         Err(error) => return refuse_error(&error),
     };
     let db = state.api.app().db.clone();
@@ -249,7 +249,7 @@ async fn audit(
 /// A period of time. A missing bound means that it is open.
 type Period = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-fn read_stretch(query: &str) -> Result<Period, Error> {
+fn read_period(query: &str) -> Result<Period, Error> {
     let (mut from, mut to) = (None, None);
     for (name, value) in read_pairs(query)? {
         let bound = match name.as_str() {

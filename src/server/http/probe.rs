@@ -1,4 +1,4 @@
-//! Looks whether the database is there and has the right tables.
+//! Checks whether the database can be reached and has the right tables.
 
 use crate::db::{Db, Tables, check_tables};
 use crate::error::Error;
@@ -41,7 +41,7 @@ impl Health {
         }
     }
 
-    /// Looks once.
+    /// Checks the database once.
     pub async fn check(&self) -> DatabaseState {
         let check = async {
             // Held until the check has ended, which may be after this request was answered.

@@ -1,4 +1,4 @@
-//! Refusals of requests that never come to be answered, as GraphQL clients read errors.
+//! Refusals of requests that are not executed, in the form that GraphQL clients read.
 
 use crate::graphql::ErrorCode;
 use crate::rule::bounded;
@@ -33,7 +33,7 @@ pub fn refuse(status: StatusCode, code: ErrorCode, message: &str) -> HttpRespons
         .body(body.to_string())
 }
 
-/// Refuses a client without a valid key, or while keys cannot be looked up.
+/// Refuses a client without a valid key, or a request while keys cannot be loaded.
 pub fn refuse_key(refusal: Refusal) -> HttpResponse {
     match refusal {
         Refusal::Unauthenticated => {
@@ -67,10 +67,10 @@ pub fn refuse_rate(wait: RetryAfter) -> HttpResponse {
     retry_after(refused, wait.seconds())
 }
 
-/// Returns the message for a client whose budget is used up.
+/// Returns the message for a client that has reached its rate limit.
 pub fn rate_message(wait: RetryAfter) -> String {
     format!(
-        "the budget of this minute is used up; try again in {} s",
+        "the rate limit is reached (cost per minute); try again in {} s",
         wait.seconds()
     )
 }

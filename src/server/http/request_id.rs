@@ -1,4 +1,4 @@
-//! The ids of requests, under which the log speaks of them.
+//! The ids of requests, by which lines of the log name them.
 
 use super::noted::NotedRequest;
 use crate::graphql::ErrorCode;

@@ -8,7 +8,7 @@ use super::request_id::RequestId;
 use crate::app::App;
 use crate::audience::audit::{Entry, TargetKind, Trace, within};
 use crate::error::Error;
-use crate::graphql::{ErrorCode, parse_import_id};
+use crate::graphql::{ErrorCode, describe_missing, parse_import_id};
 use crate::import::{
     Import, ImportState, SpooledFile, TOO_LARGE, Writing, get, problems_csv, refused_csv, set_file,
 };
@@ -297,7 +297,8 @@ fn answer_error(error: &Error) -> HttpResponse {
         _ => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal),
     };
     let message = match error {
-        Error::Invalid(_) | Error::NotFound { .. } | Error::Contention(_) => error.to_string(),
+        Error::NotFound { what, name } => describe_missing(what, name),
+        Error::Invalid(_) | Error::Contention(_) => error.to_string(),
         other => {
             tracing::error!(error = %other, "a file of an import could not be stored or sent");
             "the server could not do this; its log says why".to_owned()

@@ -1,4 +1,5 @@
-//! The hub polls for new refreshes on behalf of all subscriptions, and only while there are any.
+//! The hub puts new changes in order and polls for them and for new refreshes, on behalf of all subscriptions, and only
+//! while there are any.
 
 use crate::app::App;
 use crate::changes::settle_or_go_on;
@@ -8,7 +9,8 @@ use std::time::Duration;
 /// How often to poll. A refresh that ends in this process is reported without waiting.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Polls and reports to the listeners. Never returns.
+/// Polls the newest position of the log of changes and the newest refreshes, and reports them to subscriptions. Never
+/// returns.
 pub async fn run(app: App) {
     loop {
         app.live.listener().await;

@@ -107,13 +107,13 @@ async fn deliver(delivery: Delivery, claim: Claim) -> bool {
         return false;
     }
     match told.await {
-        Ok(Ok(turn)) => {
+        Ok(Ok(outcome)) => {
             tracing::debug!(
                 webhook = claim.webhook_id,
-                ?turn,
+                ?outcome,
                 "sent messages to a webhook"
             );
-            turn == DeliveryOutcome::More
+            outcome == DeliveryOutcome::More
         }
         Ok(Err(error)) => {
             tracing::warn!(webhook = claim.webhook_id, %error, "messages to a webhook will be sent later");

@@ -37,7 +37,7 @@ impl Connection<TcpStream> {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let set = socket.set_send_buffer_size(UNSENT as usize);
         if let Err(error) = set {
-            tracing::debug!(%error, "a connection keeps the buffer of the system");
+            tracing::debug!(%error, "cannot limit the send buffer of a connection; the system's default stays");
         }
         Connection::new(stream, settings)
     }

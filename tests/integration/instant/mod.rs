@@ -84,12 +84,12 @@ fn assert_history_alternates(app: &TestApp) {
     let changed = "SELECT DISTINCT c.subscriber_id FROM instant_changes c JOIN subscribers s ON s.id = c.subscriber_id ORDER BY 1 LIMIT 200";
     for row in rows(changed) {
         let id = row["subscriber_id"].as_i64().expect("a number");
-        let passages = app
+        let changes = app
             .db()
             .run_here(|connection| list_membership_changes(connection, &[id]));
-        let passages = passages.expect("passages").remove(&id);
-        let passages = passages.unwrap_or_default().into_iter();
-        let instant = passages.filter(|passage| passage.refresh_id.is_none());
+        let changes = changes.expect("passages").remove(&id);
+        let changes = changes.unwrap_or_default().into_iter();
+        let instant = changes.filter(|passage| passage.refresh_id.is_none());
         let derived: Vec<Value> = instant
             .map(|passage| json!({"segment_id": passage.segment_id, "joined": passage.joined}))
             .collect();

@@ -59,12 +59,12 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
 }
 
 fn passages_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
-    let passages = app
+    let changes = app
         .db()
         .run_here(|connection| list_membership_changes(connection, &[id]));
-    let passages = passages.expect("passages").remove(&id);
-    let passages = passages.unwrap_or_default().into_iter();
-    passages
+    let changes = changes.expect("passages").remove(&id);
+    let changes = changes.unwrap_or_default().into_iter();
+    changes
         .map(|passage| {
             (
                 passage.at.format("%d %H").to_string(),

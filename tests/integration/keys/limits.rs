@@ -28,7 +28,7 @@ fn every_key_has_its_budget() {
     assert_eq!(
         error["message"],
         json!(format!(
-            "the budget of this minute is used up; try again in {seconds} s"
+            "the rate limit is reached (cost per minute); try again in {seconds} s"
         ))
     );
     assert_eq!(refused.body().get("data"), None);

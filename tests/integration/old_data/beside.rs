@@ -68,7 +68,7 @@ fn an_older_server_that_cannot_work_any_more_says_so() {
     assert!(
         refused.starts_with("exit code 1")
             && refused.contains(
-                "a newer Rollcall has migrated this database; upgrade this one (migrations unknown to it: 29991231000000)"
+                "a newer Rollcall has migrated this database: upgrade this program (it does not know the migrations 29991231000000)"
             ),
         "{refused}"
     );

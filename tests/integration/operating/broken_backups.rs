@@ -140,7 +140,7 @@ fn checking_finds_a_manifest_that_tells_something_else() {
     std::fs::write(&path, other).expect("a file");
     let refused = on(&app.database, &["backup", "verify", text(&path)]).to_string();
     assert!(
-        refused.contains("differs from its manifest: compare subscribers"),
+        refused.contains("differs from its manifest in: subscribers"),
         "{refused}"
     );
 }

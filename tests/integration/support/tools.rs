@@ -153,7 +153,8 @@ fn look_for(tool: &str, script: [&str; 2], wanted: &str) -> Result<(), Absent> {
 }
 
 fn look_for_node() -> Result<(), Absent> {
-    let script = "process.exit(parseInt(process.versions.node) < 20 ? 3 : 0)";
+    let script = "const [a, b] = process.versions.node.split('.').map(Number); \
+        process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 3)";
     look_for(
         "node",
         ["-e", script],

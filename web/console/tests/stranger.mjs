@@ -170,6 +170,8 @@ await step('an import shows whole rows, and a reload keeps what was chosen', asy
   const rows = page.locator('.mapping tbody tr');
   // Ada and Cleo have the same plan and the same status: different values alone would show neither twice.
   await expect(() => rows.nth(2).locator('td').allTextContents(), ['cleo@example.org', 'Cleo', 'pro', 'subscribed', '13/05/2026']);
+  // The server's message, in the words of this page.
+  await expect(() => page.locator('.mapping th', { hasText: 'Plan' }).locator('.hint').textContent(), 'is not the name of a field');
   await page.getByLabel('What “Plan” becomes').selectOption('ignore');
   await page.getByLabel('Where new people come from').fill('autumn fair');
   const group = page.getByRole('combobox', { name: 'Add all people to a group' });

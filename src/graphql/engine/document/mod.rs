@@ -240,7 +240,7 @@ impl Documents {
         if self.is_open || !document.operations.iter().any(is_asked) {
             return Ok(());
         }
-        let message = "introspection is disabled on this server; schema.graphql has the schema";
+        let message = "introspection is disabled on this server; ask its operator for the file schema.graphql";
         Err(Refusal::new(ErrorCode::ValidationFailed, message))
     }
 

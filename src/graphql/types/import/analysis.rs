@@ -139,7 +139,7 @@ pub enum ImportOption {
     Fields,
     /// `statuses`: say what a word of a status column means.
     Statuses,
-    /// `set`: give every row a value.
+    /// `set`: give rows without a value this one.
     Set,
     /// `dateFormats`: read the days and times of a column in a format.
     DateFormats,
@@ -166,9 +166,9 @@ pub struct ImportChange {
     pub input: Text<String>,
     /// The column that the option is about.
     pub column: Option<Text<String>>,
-    /// The field that a column goes to, or that is set in every row.
+    /// The field that a column goes to, or that rows without a value get.
     pub field: Option<Text<String>>,
-    /// The value that every row is given.
+    /// The value that rows without one get.
     pub value: Option<Text<String>>,
     /// The type of a custom field that is created.
     pub r#type: Option<CustomFieldType>,
@@ -304,7 +304,7 @@ pub struct ImportColumnAnalysis {
     pub filled_count: i32,
     /// The first distinct values, shortened; empty once the import has begun.
     pub samples: Vec<Text<String>>,
-    /// How many cells cannot be read and will be left out.
+    /// How many cells cannot be read. They are left out; in a file of events their rows are refused.
     pub unread_count: i32,
     /// Some of the unreadable cells; empty once the import has begun.
     pub unread_values: Vec<ImportValue>,

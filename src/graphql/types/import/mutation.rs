@@ -31,7 +31,8 @@ pub struct ImportMutation;
 
 #[Object]
 impl ImportMutation {
-    /// Creates an import. Send its file to `uploadUrl` by PUT; the import then runs by itself.
+    /// Creates an import. Send its file to `uploadUrl` by PUT; the import then runs, or with `review` stops after its
+    /// analysis.
     async fn create_import(
         &self,
         context: &Context<'_>,
@@ -140,7 +141,7 @@ impl ImportMutation {
         payload(resumed)
     }
 
-    /// Undoes an import exactly. Refused if later changes would be lost; the errors name them. If the undo takes longer
+    /// Undoes an import exactly. Refused if later changes would be lost; the errors name some. If the undo takes longer
     /// than five seconds, the request returns with the state UNDOING and the undo continues: `importProgress` reports
     /// when the import is UNDONE. If the undo was refused, `undoError` says why.
     async fn undo_import(

@@ -292,7 +292,7 @@ impl SegmentNode {
         #[graphql(desc = "A moment of the past.")] as_of: Option<DateTime<Utc>>,
         #[graphql(desc = "The beginning of the e-mail address, in any letter case.")]
         search: Option<String>,
-        #[graphql(desc = "The status of the subscribers.")] status: Option<SubscriberStatus>,
+        #[graphql(desc = "Only subscribers with this status.")] status: Option<SubscriberStatus>,
         #[graphql(desc = "The order of the list.", default)] order_by: SubscriberOrderBy,
         #[graphql(desc = "The direction of the order.", default)] direction: SortDirection,
         #[graphql(desc = "At most this many items from the start, up to 250.")] first: Option<i32>,

@@ -189,7 +189,7 @@ function Columns({ analysis, kind, customFields, targets, onChange }: ColumnsPro
 }
 
 function reasonOf(reason: string): string {
-  return reason.includes('says nothing') ? wordOf('UNKNOWN', reason) : wordOf('CONSENT', reason);
+  return reason.includes('does not know') ? wordOf('UNKNOWN', reason) : wordOf('CONSENT', reason);
 }
 
 /** Returns a field of an import for people: `opt_in` as `agreed to e-mail`. */
