@@ -1,6 +1,6 @@
 //! Bulk actions that are stopped, or whose server dies, half-way.
 
-use super::{CANCEL, create, run_all, show, undo};
+use super::{CANCEL, audience, create, in_country, run_all, show, undo};
 use crate::support::{Server, TestApp, eventually};
 use rollcall::bulk::run_next;
 use serde_json::json;
@@ -115,4 +115,25 @@ fn one_that_a_stopping_server_left_is_cancelled_without_going_on() {
         (&shown["state"], &shown["changedCount"]),
         (&json!("CANCELLED"), &json!(0))
     );
+}
+
+#[test]
+fn a_group_that_is_deleted_before_the_action_runs_is_named_in_its_error() {
+    let app = audience();
+    for action in ["addToGroup", "removeFromGroup"] {
+        app.group("fair", &["ona@example.com"]);
+        let id = create(&app, in_country("LT"), json!({ action: "fair" }));
+        let group = app.query("{ group(key: \"fair\") { id } }", json!({}));
+        app.mutate(
+            "mutation ($id: ID!) { deleteGroup(input: {id: $id}) { userErrors { message } } }",
+            json!({ "id": group["group"]["id"] }),
+        );
+        run_all(&app);
+        let shown = show(&app, &id);
+        assert_eq!(shown["state"], "FAILED", "{shown}");
+        assert_eq!(
+            shown["error"],
+            "group: the group \"fair\" was deleted while the bulk action ran"
+        );
+    }
 }

@@ -480,3 +480,27 @@ fn an_import_that_waits_for_its_file_does_not_for_ever() {
     tidy(app.db(), &app.app.imports).expect("tidied");
     assert_eq!(state(), ImportState::Failed);
 }
+
+#[test]
+fn a_group_that_is_deleted_while_people_are_added_ends_the_import() {
+    let app = TestApp::at(NOW);
+    let settings = small_batches(&app);
+    let import = make_job(&app, &options(), rows(2_000).as_bytes());
+    let failed = try_run(app.db(), import.id, &settings, |progress| {
+        if progress.rows == 300 {
+            app.database.execute("DELETE FROM groups");
+        }
+    });
+    let expected = "group: a group that the import adds people to was deleted while the import ran";
+    assert_eq!(failed.expect_err("it fails").to_string(), expected);
+    let ended = app
+        .db()
+        .run_here(|connection| get(connection, import.id))
+        .expect("an import");
+    assert_eq!(ended.state(), ImportState::Failed);
+    assert_eq!(ended.error.as_deref(), Some(expected));
+    assert_eq!(
+        app.database.ask("SELECT count(*) FROM subscribers"),
+        ended.done_rows.to_string()
+    );
+}

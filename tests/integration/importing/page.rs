@@ -144,7 +144,9 @@ fn an_import_that_refused_everything_has_failed() {
     let finished = import_text(&database, "subscribers", "email\nnobody\n\n,\nnone\n", &[]);
     assert_eq!(finished.status.code(), Some(1), "{finished}");
     assert!(
-        finished.stdout.contains("nothing was imported: all"),
+        finished
+            .stdout
+            .contains("nothing was imported: all 2 rows were refused"),
         "{finished}"
     );
     assert_eq!(database.ask("SELECT state FROM imports"), "failed");

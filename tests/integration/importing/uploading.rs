@@ -175,7 +175,11 @@ fn what_cannot_be_taken_is_refused() {
         (405, &Some("PUT, POST"))
     );
     let unknown = json!({"uploadUrl": "/imports/SW1wb3J0Ojk5/file"});
-    assert_eq!(put(&server, &unknown, b"email\n").0, 404);
+    let (status, body) = put(&server, &unknown, b"email\n");
+    assert_eq!(
+        (status, &body["errors"][0]["message"]),
+        (404, &json!("no import with the id \"SW1wb3J0Ojk5\" exists"))
+    );
     assert_eq!(
         put(
             &server,

@@ -80,7 +80,7 @@ fn a_program_that_misses_migrations_does_not_work_beside_a_newer_one() {
     migrate_from_the_future(&database, None);
     let refused = database.db.run_here(migrate).expect_err("it is refused");
     assert!(
-        refused.to_string().contains("upgrade this one"),
+        refused.to_string().contains("upgrade this program"),
         "{refused}"
     );
 }
