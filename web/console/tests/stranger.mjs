@@ -186,6 +186,23 @@ await step('an import shows whole rows, and a reload keeps what was chosen', asy
   await expect(() => group.inputValue(), /^(The last of all|zzz)$/);
 });
 
+await step('members are shown although their refresh ended before the page could listen', async () => {
+  const late = await openPage(browser, { origin }, faults);
+  let asked = 0;
+  await late.route('**/graphql', async (route) => {
+    if (!route.request().postData()?.includes('query Segment(')) return route.fallback();
+    asked += 1;
+    if (asked > 1) return route.fallback();
+    const answer = await route.fetch();
+    return route.fulfill({ response: answer, body: (await answer.text()).replace('"state":"READY"', '"state":"PENDING"') });
+  });
+  await late.goto(`${origin}/console/segments/lapsed-buyers`);
+  await late.getByText('The members are being found').waitFor();
+  await late.getByText('The members are being found').waitFor({ state: 'detached' });
+  await late.getByText('1–50 of 638 members').waitFor();
+  await late.context().close();
+});
+
 await step('a part of a country stays as it is written', async () => {
   await page.goto(`${origin}/console/segments/new`);
   await settle(page);

@@ -11,6 +11,7 @@ import { Notice } from '../ui/notice';
 import { Empty, Page } from '../ui/page';
 import { Pager, usePaging, PAGE_SIZE } from '../ui/pager';
 import { toast } from '../ui/toasts';
+import { usePolling } from '../ui/use-polling';
 
 const refreshesQuery = graphql(`
   query Refreshes($first: Int!, $after: String) {
@@ -48,6 +49,7 @@ export function Refreshes() {
   });
   const running = live?.refreshProgress.state === 'RUNNING' ? live.refreshProgress : undefined;
   const refreshes = data?.refreshes;
+  usePolling(refreshes?.nodes.some(({ state }) => state === 'RUNNING') ?? false, () => again({ requestPolicy: 'network-only' }));
   const start = async () => {
     const { data, error } = await client.mutation(startMutation, { input: {} }).toPromise();
     toast((error ? describeError(error) : describeUserErrors(data?.refreshSegments.userErrors)) ?? 'The refresh has started');

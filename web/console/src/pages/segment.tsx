@@ -11,6 +11,7 @@ import { Moment } from '../ui/moment';
 import { Notice } from '../ui/notice';
 import { Failed, Page } from '../ui/page';
 import { Tabs } from '../ui/tabs';
+import { usePolling } from '../ui/use-polling';
 import { rememberSegment } from './last-segment';
 import { SegmentActions } from './segment-actions';
 import { SegmentChanges } from './segment-changes';
@@ -54,6 +55,9 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
   const tab = tabs.find((each) => each === parameters.get('tab')) ?? 'members';
   const isPending = segment.state === 'PENDING';
   useEffect(() => rememberSegment(segment.key), [segment.key]);
+  usePolling(isPending, again);
+  // The parts are loaded again after a change, and once the members are known.
+  const part = `${generation} ${isPending}`;
   const changed = () => {
     again();
     setGeneration((generation) => generation + 1);
@@ -89,10 +93,10 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         active={tab}
         onChoose={(tab) => setParameters(tab === 'members' ? {} : { tab }, { replace: true })}
       >
-        {tab === 'members' && <SegmentMembers key={generation} segmentKey={segment.key} isPending={isPending} />}
-        {tab === 'growth' && <SegmentGrowth key={generation} segmentKey={segment.key} />}
-        {tab === 'changes' && <SegmentChanges key={generation} segmentKey={segment.key} />}
-        {tab === 'rule' && <SegmentRule key={generation} segment={segment} onChanged={changed} />}
+        {tab === 'members' && <SegmentMembers key={part} segmentKey={segment.key} isPending={isPending} />}
+        {tab === 'growth' && <SegmentGrowth key={part} segmentKey={segment.key} />}
+        {tab === 'changes' && <SegmentChanges key={part} segmentKey={segment.key} />}
+        {tab === 'rule' && <SegmentRule key={part} segment={segment} onChanged={changed} />}
       </Tabs>
     </Page>
   );
