@@ -120,8 +120,8 @@ pub struct ImportFlags {
     )]
     pub max_upload: u64,
 
-    /// How many days an import or a bulk action can be undone. Used at the first start (30 if absent); `rollcall settings set`
-    /// changes it later.
+    /// How many days an import or a bulk action can be undone. Used at the first start (30 if absent);
+    /// `rollcall settings set` changes it later.
     #[arg(
         long,
         env = "ROLLCALL_KEEP_UNDO",

@@ -85,7 +85,8 @@ fn lock_group(connection: &mut PgConnection, group: &NamedGroup) -> Result<(), E
     group::lock(connection, group.id).map_err(|error| match error {
         Error::NotFound { .. } => {
             let key = &group.key;
-            let message = format!("the group \"{key}\" was deleted while the bulk action ran");
+            let message =
+                format!("the group \"{key}\" was deleted before the bulk action had ended");
             Error::invalid("group", message)
         }
         error => error,

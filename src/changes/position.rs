@@ -22,8 +22,8 @@ pub struct Position {
     pub within: Option<Within>,
 }
 
-/// The subscriber that was read last in a row that was read in part. Rows that represent members of segments list subscribers by segment,
-/// joins before leaves, and then by id. Other rows list them by id.
+/// The subscriber that was read last in a row that was read in part. Rows that represent members of segments list
+/// subscribers by segment, joins before leaves, and then by id. Other rows list them by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Within {
     /// The segment or the group; 0 if the row is only about subscribers.

@@ -1,7 +1,6 @@
 //! The operating-system user that PostgreSQL runs as.
 //!
-//! This module chooses the user, makes it the owner of directories, and reports directories that it cannot enter. It
-//! knows nothing about clusters or servers.
+//! This module chooses the user and makes it the owner of directories. It knows nothing about clusters or servers.
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};

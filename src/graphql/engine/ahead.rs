@@ -10,8 +10,8 @@ use async_graphql::{Context, Lookahead};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Values for all objects of a list, by object id; empty if the query does not select them. If they could not be read, this holds the
-/// error, and the field fails for each object.
+/// Values for all objects of a list, by object id: none if the query does not select them, or the error if they could
+/// not be read, with which the field then fails for each object.
 pub struct Loaded<V>(Option<async_graphql::Result<HashMap<i64, V>>>);
 
 impl<V> Default for Loaded<V> {

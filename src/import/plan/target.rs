@@ -28,13 +28,13 @@ pub enum ConsentTarget {
         /// Whether an empty cell is a no.
         blank_is_no: bool,
     },
-    /// Anything but a no or a word for subscribed means that the person opted out.
+    /// Anything but a no, a soft bounce or a word for subscribed means that the person opted out.
     OptOut,
     /// Without a yes or a time the address waits to be confirmed.
     Confirmed,
     /// Anything but a no, a soft bounce or a word for subscribed means that the address does not work.
     Bounced,
-    /// Anything but a no or a word for subscribed means that the person complained.
+    /// Anything but a no, a soft bounce or a word for subscribed means that the person complained.
     Complained,
     /// When the subscriber agreed.
     SubscribedAt,

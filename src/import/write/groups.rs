@@ -71,7 +71,8 @@ fn join_group(
 ) -> Result<u64, Error> {
     group::lock(connection, group).map_err(|error| match error {
         Error::NotFound { .. } => {
-            let message = "a group that the import adds people to was deleted while the import ran";
+            let message =
+                "a group that the import adds people to was deleted before the import had ended";
             Error::invalid("group", message)
         }
         error => error,

@@ -15,8 +15,8 @@ pub enum Client {
     Peer(IpAddr),
 }
 
-/// The caller of a request. The middleware [`admit`](super::access::admit) attaches it to every request to the API that it admits; handlers
-/// take it as `ReqData<Caller>`.
+/// The caller of a request. The middleware [`admit`](super::access::admit) attaches it to every request to the API that
+/// it admits; handlers take it as `ReqData<Caller>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
     /// What the caller may do.

@@ -1,4 +1,4 @@
-//! How much one client may take: cost per minute, and sockets.
+//! How much one client may take: cost per minute, the size of a body, and sockets.
 
 use super::caller::Client;
 use crate::graphql::{Prepared, Refusal};

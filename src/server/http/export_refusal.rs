@@ -37,7 +37,12 @@ pub(super) fn refuse_error(error: &Error) -> HttpResponse {
             ErrorCode::BadUserInput,
             &error.to_string(),
         ),
-        Error::TimedOut | Error::Abandoned | Error::TooManyScans(_) | Error::Busy(_) => {
+        Error::TooManyScans(_) | Error::Busy(_) => refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorCode::TooManyOperations,
+            &error.to_string(),
+        ),
+        Error::TimedOut | Error::Abandoned => {
             let message = "preparing the export took too long and was stopped; export less, or try again later";
             refuse(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout, message)
         }

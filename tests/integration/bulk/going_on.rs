@@ -133,7 +133,7 @@ fn a_group_that_is_deleted_before_the_action_runs_is_named_in_its_error() {
         assert_eq!(shown["state"], "FAILED", "{shown}");
         assert_eq!(
             shown["error"],
-            "group: the group \"fair\" was deleted while the bulk action ran"
+            "group: the group \"fair\" was deleted before the bulk action had ended"
         );
     }
 }

@@ -491,7 +491,8 @@ fn a_group_that_is_deleted_while_people_are_added_ends_the_import() {
             app.database.execute("DELETE FROM groups");
         }
     });
-    let expected = "group: a group that the import adds people to was deleted while the import ran";
+    let expected =
+        "group: a group that the import adds people to was deleted before the import had ended";
     assert_eq!(failed.expect_err("it fails").to_string(), expected);
     let ended = app
         .db()

@@ -87,11 +87,11 @@ fn assert_history_alternates(app: &TestApp) {
         let changes = app
             .db()
             .run_here(|connection| list_membership_changes(connection, &[id]));
-        let changes = changes.expect("passages").remove(&id);
+        let changes = changes.expect("changes").remove(&id);
         let changes = changes.unwrap_or_default().into_iter();
-        let instant = changes.filter(|passage| passage.refresh_id.is_none());
+        let instant = changes.filter(|change| change.refresh_id.is_none());
         let derived: Vec<Value> = instant
-            .map(|passage| json!({"segment_id": passage.segment_id, "joined": passage.joined}))
+            .map(|change| json!({"segment_id": change.segment_id, "joined": change.joined}))
             .collect();
         let remembered = format!(
             "SELECT segment_id, joined FROM instant_changes WHERE subscriber_id = {id} ORDER BY id DESC"

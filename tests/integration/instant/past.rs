@@ -58,24 +58,24 @@ fn members_at(app: &TestApp, time: &str) -> Result<Vec<i64>, Error> {
     members.map(|members| ids(&members))
 }
 
-fn passages_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
+fn changes_of(app: &TestApp, id: i64) -> Vec<(String, bool, Option<i64>)> {
     let changes = app
         .db()
         .run_here(|connection| list_membership_changes(connection, &[id]));
-    let changes = changes.expect("passages").remove(&id);
+    let changes = changes.expect("changes").remove(&id);
     let changes = changes.unwrap_or_default().into_iter();
     changes
-        .map(|passage| {
+        .map(|change| {
             (
-                passage.at.format("%d %H").to_string(),
-                passage.joined,
-                passage.refresh_id,
+                change.at.format("%d %H").to_string(),
+                change.joined,
+                change.refresh_id,
             )
         })
         .collect()
 }
 
-fn passage(at: &str, joined: bool, refresh_id: Option<i64>) -> (String, bool, Option<i64>) {
+fn change(at: &str, joined: bool, refresh_id: Option<i64>) -> (String, bool, Option<i64>) {
     (at.to_owned(), joined, refresh_id)
 }
 
@@ -101,18 +101,18 @@ fn members_of_any_moment_are_known() {
 fn joining_and_leaving_are_listed_together() {
     let app = app();
     assert_eq!(
-        passages_of(&app, 1),
+        changes_of(&app, 1),
         [
-            passage("04 10", true, None),
-            passage("04 03", false, Some(2)),
-            passage("01 16", true, None),
-            passage("01 15", false, None),
-            passage("01 12", true, Some(1)),
+            change("04 10", true, None),
+            change("04 03", false, Some(2)),
+            change("01 16", true, None),
+            change("01 15", false, None),
+            change("01 12", true, Some(1)),
         ]
     );
     assert_eq!(
-        passages_of(&app, 2),
-        [passage("01 14", false, None), passage("01 13", true, None)]
+        changes_of(&app, 2),
+        [change("01 14", false, None), change("01 13", true, None)]
     );
     let joined = app
         .db()
@@ -147,8 +147,8 @@ fn both_kinds_are_folded_away_together() {
         .db()
         .run_here(|connection| fold_history(connection, before));
     assert_eq!(folded.expect("a fold"), 5);
-    assert_eq!(passages_of(&app, 1), [passage("04 10", true, None)]);
-    assert_eq!(passages_of(&app, 2), []);
+    assert_eq!(changes_of(&app, 1), [change("04 10", true, None)]);
+    assert_eq!(changes_of(&app, 2), []);
     let refused = members_at(&app, "2026-03-01T17:00:00Z");
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     assert_eq!(

@@ -41,8 +41,9 @@ fn the_unit_is_valid_and_gives_the_server_few_rights() {
     let unit = std::fs::read_to_string(unit).expect("a unit");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("rollcall.service");
-    // Where the program is here.
-    let here = unit.replace("/usr/bin/rollcall", env!("CARGO_BIN_EXE_rollcall"));
+    // Where the program is here, perhaps with blanks in its path.
+    let program = format!("\"{}\"", env!("CARGO_BIN_EXE_rollcall"));
+    let here = unit.replace("/usr/bin/rollcall", &program);
     std::fs::write(&path, here).expect("a file");
     let threshold = format!("--threshold={EXPOSURE}");
     for arguments in [

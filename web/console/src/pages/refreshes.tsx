@@ -49,7 +49,7 @@ export function Refreshes() {
   });
   const running = live?.refreshProgress.state === 'RUNNING' ? live.refreshProgress : undefined;
   const refreshes = data?.refreshes;
-  usePolling(refreshes?.nodes.some(({ state }) => state === 'RUNNING') ?? false, () => again({ requestPolicy: 'network-only' }));
+  usePolling(error?.networkError !== undefined || (refreshes?.nodes.some(({ state }) => state === 'RUNNING') ?? false), () => again({ requestPolicy: 'network-only' }));
   const start = async () => {
     const { data, error } = await client.mutation(startMutation, { input: {} }).toPromise();
     toast((error ? describeError(error) : describeUserErrors(data?.refreshSegments.userErrors)) ?? 'The refresh has started');

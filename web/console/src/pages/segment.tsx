@@ -42,10 +42,17 @@ const tabs = ['members', 'growth', 'changes', 'rule'] as const;
 export function SegmentPage({ segmentKey }: { segmentKey: string }) {
   const [{ data, error }, again] = useQuery({ query: segmentQuery, variables: { key: segmentKey } });
   const segment = data?.segment;
+  const load = () => again({ requestPolicy: 'network-only' });
+  usePolling(isAwaited(segment) || error?.networkError !== undefined, load);
   if (error && !data) return <Failed title="The segment could not be loaded"><p>{describeError(error)}</p></Failed>;
   if (!data) return <Loading what="the segment" />;
   if (!segment) return <Failed title={`No segment has the key “${segmentKey}”`}><Link href="/segments">All segments</Link></Failed>;
-  return <Shown segment={segment} again={() => again({ requestPolicy: 'network-only' })} />;
+  return <Shown segment={segment} again={load} />;
+}
+
+/** Whether a refresh is about to find the members. An archived segment is not refreshed. */
+function isAwaited(segment: SegmentData | null | undefined): boolean {
+  return segment?.state === 'PENDING' && !segment.archivedAt;
 }
 
 function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
@@ -53,9 +60,8 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
   const [generation, setGeneration] = useState(0);
   const { audienceCount, canWrite } = useShell();
   const tab = tabs.find((each) => each === parameters.get('tab')) ?? 'members';
-  const isPending = segment.state === 'PENDING';
+  const isPending = isAwaited(segment);
   useEffect(() => rememberSegment(segment.key), [segment.key]);
-  usePolling(isPending, again);
   // The parts are loaded again after a change, and once the members are known.
   const part = `${generation} ${isPending}`;
   const changed = () => {
@@ -70,7 +76,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
       lead={<><p className="summary">{segment.summary ?? 'The rule of this segment has problems.'}</p>{segment.description && <p>{segment.description}</p>}</>}
       actions={canWrite && <SegmentActions segment={segment} onChanged={changed} />}
     >
-      {isPending && <WaitForRefresh onDone={changed} />}
+      {isPending && <WaitForRefresh onDone={again} />}
       {segment.problems.length > 0 && (
         <Notice kind="warning" title="This segment is not refreshed until its rule is mended">
           <ul className="plain">{segment.problems.map(({ path, message, hint }) => <li key={path + message}>{message}{hint && `; ${hint}`}</li>)}</ul>
@@ -96,7 +102,7 @@ function Shown({ segment, again }: { segment: SegmentData; again(): void }) {
         {tab === 'members' && <SegmentMembers key={part} segmentKey={segment.key} isPending={isPending} />}
         {tab === 'growth' && <SegmentGrowth key={part} segmentKey={segment.key} />}
         {tab === 'changes' && <SegmentChanges key={part} segmentKey={segment.key} />}
-        {tab === 'rule' && <SegmentRule key={part} segment={segment} onChanged={changed} />}
+        {tab === 'rule' && <SegmentRule key={generation} segment={segment} onChanged={changed} />}
       </Tabs>
     </Page>
   );
