@@ -52,7 +52,7 @@ impl AnswerMemory {
     }
 }
 
-/// The part of an [`AnswerMemory`] that one answer holds. Dropping it frees that part.
+/// The part of the memory for answers that one answer holds. Dropping it frees that part.
 pub struct Holding {
     memory: Arc<AnswerMemory>,
     bytes: AtomicUsize,
