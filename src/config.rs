@@ -247,7 +247,7 @@ pub struct ListenSettings {
 }
 
 impl ListenSettings {
-    /// Returns the path below which everything is served, or an empty text if there is none.
+    /// Returns the path below which everything is served, or an empty text if no base path is set.
     pub fn base_path(&self) -> String {
         self.base_path.clone().unwrap_or_default()
     }

@@ -35,8 +35,8 @@ pub struct Finished {
     pub revoked: usize,
 }
 
-/// Completes a restore. Returns `None` if there is none to complete. The migrations must have run. If this fails,
-/// nothing is changed.
+/// Completes a restore. Returns `None` if no restore waits to be completed. The migrations must have run. If this
+/// fails, nothing is changed.
 pub fn finish_restore(db: &Db, now: DateTime<Utc>) -> Result<Option<Finished>, BackupError> {
     let done = db.run_here(|connection| {
         if !is_marked(connection)? {

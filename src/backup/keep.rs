@@ -142,7 +142,7 @@ fn list(dir: &Path) -> Result<Vec<(DateTime<Utc>, PathBuf)>, BackupError> {
     Ok(found.collect())
 }
 
-/// Returns the time of the newest backup of a directory, or `None` if there is none or the directory cannot be read.
+/// Returns the time of the newest backup of a directory, or `None` if the directory has no backup or cannot be read.
 pub fn newest_backup(dir: &Path) -> Option<DateTime<Utc>> {
     list(dir).ok()?.into_iter().map(|(moment, _)| moment).max()
 }

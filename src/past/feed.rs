@@ -26,7 +26,7 @@ pub struct Newest {
     pub refreshes: Vec<Refresh>,
     /// The id of the last change between refreshes; 0 if there was none.
     pub last_between: i64,
-    /// The number of the last row of the log of changes; 0 if there is none.
+    /// The number of the last row of the log of changes, or 0 if the log is empty.
     pub last_change: i64,
 }
 

@@ -106,7 +106,7 @@ impl Place {
     }
 }
 
-/// Returns the id of the last refresh whose `as_of` is not later than a moment, or 0 if there is none.
+/// Returns the id of the last refresh whose `as_of` is not later than a moment, or 0 if no such refresh exists.
 pub(super) fn last_refresh_at(
     connection: &mut PgConnection,
     at: DateTime<Utc>,
@@ -239,7 +239,7 @@ pub fn unknown() -> Error {
     )
 }
 
-/// Returns the id of the last change between refreshes, or 0 if there is none.
+/// Returns the id of the last change between refreshes, or 0 if no such change is stored.
 pub fn last_between(connection: &mut PgConnection) -> Result<i64, Error> {
     let followed: Option<i64> = instant_changes::table
         .select(max(instant_changes::id))

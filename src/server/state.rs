@@ -34,6 +34,6 @@ pub struct HttpSettings {
     pub status_codes: StatusCodes,
     /// How long answering may take.
     pub request_timeout: Duration,
-    /// The path below which everything is served, such as `/crm`; empty if there is none.
+    /// The path below which everything is served, such as `/crm`; empty if no base path is set.
     pub base_path: String,
 }

@@ -41,7 +41,7 @@ pub fn has_enabled(connection: &mut PgConnection) -> Result<bool, Error> {
 }
 
 /// Claims the endpoint whose attempt has been due for the longest time, among those that are not at `newest`. Returns
-/// `None` if there is none, or if other servers have claimed all of them.
+/// `None` if no attempt is due, or if other servers have claimed all of these endpoints.
 pub fn claim(
     connection: &mut PgConnection,
     newest: &str,

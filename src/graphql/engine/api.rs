@@ -41,7 +41,7 @@ pub struct ApiSettings {
     pub allowed: Option<AllowedDocuments>,
     /// Whether the schema is that of a subgraph of Apollo Federation, too.
     pub is_subgraph: bool,
-    /// The path below which the server is reached, such as `/crm`; empty if there is none.
+    /// The path below which the server is reached, such as `/crm`; empty if no base path is set.
     pub base_path: String,
     /// How long a statement of a request may take, if that is limited.
     pub statement_timeout: Option<Duration>,

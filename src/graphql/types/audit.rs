@@ -77,7 +77,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Reads an actor from its columns in the database. A kind that this version does not know is read as NOBODY.
+    /// Reads an actor from its columns in the database. An unknown kind of actor is read as NOBODY.
     pub fn read(kind: &str, name: Option<&String>, key_prefix: Option<&String>) -> Actor {
         Actor {
             kind: ActorKind::find(kind).unwrap_or(ActorKind::Nobody).into(),

@@ -40,7 +40,7 @@ impl RetryAfter {
 }
 
 impl Limiter {
-    /// Returns a limiter with that budget, or one that admits everything if there is none.
+    /// Returns a limiter with that budget. Without a budget it admits everything.
     pub fn new(per_minute: Option<NonZeroU32>) -> Limiter {
         let budgets = per_minute.map(|per_minute| Budgets {
             per_minute,
@@ -266,7 +266,7 @@ mod tests {
         let mut third = third;
         assert_eq!(third.move_to(PEER), Err(Full::Client));
         drop((first, again, third));
-        let taken = permits.taken.lock().expect("nobody has panicked");
+        let taken = permits.taken.lock().expect("the lock is not poisoned");
         assert_eq!((taken.all, taken.by.len()), (0, 0));
     }
 }

@@ -12,7 +12,7 @@ pub(super) const FOREVER: &str = "public, max-age=31536000, immutable";
 /// The element of a page in which its scripts find the base path.
 const PLACE: &str = r#"<meta name="rollcall-base" content="">"#;
 
-/// The path below which everything is served. Empty if there is none.
+/// The path below which everything is served. Empty if no base path is set.
 pub(super) struct BasePath(pub(super) String);
 
 impl BasePath {

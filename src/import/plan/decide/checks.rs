@@ -55,7 +55,7 @@ impl Decider<'_> {
         }
     }
 
-    /// Asks for the column of addresses, if there is none. If no column has a known name and none has a target, the
+    /// Asks which column has the addresses, if no column goes to `email`. If no column has a known name or a target, the
     /// first line is not a header, and this is the only question.
     pub(super) fn check_email(&self, decisions: &mut Decisions) {
         let email = Target::Builtin("email");
